@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs unittest test cases and prints KTAP version 1.
+
+Exit status, as kselftest has it: 0 passed, 1 failed, 4 all skipped.
+"""
+import faulthandler
+import os
+import signal
+import sys
+import traceback
+import unittest
+
+# A debug kernel under emulation is slow: CW_SCALE multiplies the numbers of
+# sockets and rounds, CW_SLOW the deadlines and the slack for scheduling.
+SCALE = float(os.environ.get("CW_SCALE", "1"))
+SLOW = float(os.environ.get("CW_SLOW", "0")) or max(1.0, min(10.0, 0.5 / SCALE))
+
+KSFT_PASS, KSFT_FAIL, KSFT_SKIP = 0, 1, 4
+
+
+class TestTimeout(Exception):
+    """A single test took longer than its limit."""
+
+
+def count(number, least=1):
+    """NUMBER, scaled to what this machine can do."""
+    return max(least, int(number * SCALE))
+
+
+class Result(unittest.TestResult):
+    def __init__(self, out):
+        super().__init__()
+        self.out = out
+        self.number = self.passed = self.failed = self.skips = 0
+        self.seen = set()
+        self.problems = []
+        self.skip_reason = None
+
+    def _alarm(self, _signal, _frame):
+        raise TestTimeout("the test ran into its time limit")
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.problems = []
+        self.skip_reason = None
+        limit = getattr(test, "limit", 60) * SLOW
+        signal.signal(signal.SIGALRM, self._alarm)
+        # again and again: clean-up that hangs is interrupted too
+        signal.setitimer(signal.ITIMER_REAL, limit, 20)
+
+    def _problem(self, test, err):
+        self.problems.append("".join(traceback.format_exception(*err)))
+        if not hasattr(test, "_testMethodName"):
+            self._report(str(test))  # a fixture of a class or a module
+
+    def addError(self, test, err):
+        self._problem(test, err)
+
+    def addFailure(self, test, err):
+        self._problem(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            text = "".join(traceback.format_exception(*err))
+            self.problems.append(f"with {subtest.params}:\n{text}")
+
+    def addSkip(self, test, reason):
+        self.skip_reason = reason
+
+    def addExpectedFailure(self, test, err):
+        pass
+
+    def addUnexpectedSuccess(self, test):
+        self.problems.append("succeeded, though it was expected to fail")
+
+    def stopTest(self, test):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        super().stopTest(test)
+        self.seen.add(test.id())
+        self._report(name_of(test))
+
+    def _report(self, name):
+        self.number += 1
+        for problem in self.problems:
+            for line in problem.rstrip().splitlines():
+                print(f"# {line}", file=self.out)
+        if self.problems:
+            self.failed += 1
+            line = f"not ok {self.number} {name}"
+        elif self.skip_reason is not None:
+            self.skips += 1
+            line = f"ok {self.number} {name} # SKIP {self.skip_reason}"
+        else:
+            self.passed += 1
+            line = f"ok {self.number} {name}"
+        print(line, file=self.out, flush=True)
+        self.problems = []
+
+
+def name_of(test):
+    """CLASS.METHOD."""
+    return ".".join(test.id().split(".")[-2:])
+
+
+def cases(suite):
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from cases(item)
+        else:
+            yield item
+
+
+def main():
+    """Runs the test cases of the script that calls it.
+
+    Arguments are parts of names of tests; without any, all of them run.
+    """
+    faulthandler.enable()
+    wanted = sys.argv[1:]
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    tests = [t for t in cases(suite)
+             if not wanted or any(w in name_of(t) for w in wanted)]
+    out = sys.stdout
+    print("KTAP version 1", file=out)
+    print(f"1..{len(tests)}", file=out, flush=True)
+    result = Result(out)
+    unittest.TestSuite(tests).run(result)
+    for test in tests:
+        if test.id() not in result.seen and result.number < len(tests):
+            result.problems = ["did not run"]
+            result._report(name_of(test))
+    print(f"# {result.passed} passed, {result.failed} failed, {result.skips} skipped",
+          file=out, flush=True)
+    if result.failed or not tests:
+        status = KSFT_FAIL
+    elif result.skips == len(tests):
+        status = KSFT_SKIP
+    else:
+        status = KSFT_PASS
+    sys.exit(status)
