@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which ports were reaped from: the latest 256, and the sum of the others. */
+#include <linux/slab.h>
+
+#include "history.h"
+
+struct history_port {
+	struct list_head recent;
+	unsigned long key;
+	u64 reaped;
+};
+
+static void history_forget(struct cw_history *h, struct history_port *p)
+{
+	h->older[cw_port_key_dir(p->key)] += p->reaped;
+	list_del(&p->recent);
+	xa_erase(&h->ports, p->key);
+	h->count--;
+	kfree(p);
+}
+
+static struct history_port *history_new(struct cw_history *h, unsigned long key)
+{
+	struct history_port *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+
+	if (!p)
+		return NULL;
+	p->key = key;
+	if (xa_err(xa_store(&h->ports, key, p, GFP_KERNEL_ACCOUNT))) {
+		kfree(p);
+		return NULL;
+	}
+	list_add(&p->recent, &h->recent);
+	if (++h->count > CW_HISTORY_PORTS)
+		history_forget(h, list_last_entry(&h->recent,
+						  struct history_port, recent));
+	return p;
+}
+
+/**
+ * cw_history_add() - a socket was reaped
+ * @h: its namespace's history
+ * @dir: its direction
+ * @port: its service port
+ *
+ * If memory is short, it is counted among the older ports.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
+{
+	const unsigned long key = cw_port_key(dir, port);
+	struct history_port *p;
+
+	mutex_lock(&h->lock);
+	p = xa_load(&h->ports, key);
+	if (p)
+		list_move(&p->recent, &h->recent);
+	else
+		p = history_new(h, key);
+	if (p)
+		p->reaped++;
+	else
+		h->older[dir]++;
+	mutex_unlock(&h->lock);
+}
+
+/**
+ * cw_history_each() - report every port, in no order
+ * @h: a namespace's history
+ * @fn: gets cw_port_key() and count, may sleep; the older ports come as port 0.
+ *	Stops at the first error that it returns
+ * @arg: for @fn
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0 or the error.
+ */
+int cw_history_each(struct cw_history *h,
+		    int (*fn)(unsigned long key, u64 reaped, void *arg),
+		    void *arg)
+{
+	struct history_port *p;
+	unsigned long key;
+	unsigned int dir;
+	int err = 0;
+
+	mutex_lock(&h->lock);
+	for (dir = 0; dir < CW_NDIR && !err; dir++)
+		if (h->older[dir])
+			err = fn(cw_port_key(dir, 0), h->older[dir], arg);
+	xa_for_each(&h->ports, key, p) {
+		if (err)
+			break;
+		err = fn(key, p->reaped, arg);
+	}
+	mutex_unlock(&h->lock);
+	return err;
+}
+
+/**
+ * cw_history_init() - an empty history
+ * @h: of a new namespace
+ */
+void cw_history_init(struct cw_history *h)
+{
+	mutex_init(&h->lock);
+	xa_init(&h->ports);
+	INIT_LIST_HEAD(&h->recent);
+}
+
+/**
+ * cw_history_exit() - free a history
+ * @h: nobody uses it any more
+ */
+void cw_history_exit(struct cw_history *h)
+{
+	struct history_port *p, *next;
+
+	list_for_each_entry_safe(p, next, &h->recent, recent)
+		history_forget(h, p);
+	xa_destroy(&h->ports);
+}

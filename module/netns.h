@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the module keeps for each network namespace. */
+#ifndef CW_NETNS_H
+#define CW_NETNS_H
+
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+
+#include "history.h"
+#include "reaper.h"
+#include "tracker.h"
+
+struct cw_policy;
+struct proc_dir_entry;
+
+/**
+ * struct cw_net - a network namespace's share of the module
+ * @net: the namespace; outlives this
+ * @shard: the tracked sockets and their counters, see tracker.h for the locks
+ * @dead: the namespace is going away: track nothing more. Written once, before
+ *	every shard's lock is taken for the last time
+ * @walks: how many walks covered this namespace
+ * @policy: what to reap when, see policy.h
+ * @policy_lock: serialises the writers of @policy
+ * @sweeper: looks at the sockets from time to time, see reaper.h
+ * @history: the ports that were reaped from
+ * @sysctl: handle of the registered @sysctl_table
+ * @sysctl_table: this namespace's copy
+ * @proc: /proc/net/tcp_close_wait
+ */
+struct cw_net {
+	struct net *net;
+	struct cw_net_shard shard[CW_SHARDS];
+	bool dead;
+	atomic64_t walks;
+	struct cw_policy __rcu *policy;
+	struct mutex policy_lock;
+	struct cw_sweeper sweeper;
+	struct cw_history history;
+	struct ctl_table_header *sysctl;
+	struct ctl_table *sysctl_table;
+	struct proc_dir_entry *proc;
+};
+
+struct cw_net *cw_net(const struct net *net);
+struct cw_net *cw_netns_next(unsigned long *index);
+void cw_netns_put(struct cw_net *cn);
+unsigned int cw_netns_count(void);
+int cw_netns_init(void);
+void cw_netns_exit(void);
+
+#endif /* CW_NETNS_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The sockets in CLOSE_WAIT, added up by service port. */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "history.h"
+#include "netns.h"
+#include "ports.h"
+#include "sock.h"
+
+static struct cw_port_row *ports_row(struct cw_ports *ports, unsigned long key)
+{
+	struct cw_port_row *row = xa_load(&ports->rows, key);
+
+	if (row)
+		return row;
+	row = kzalloc(sizeof(*row), GFP_KERNEL_ACCOUNT);
+	if (!row)
+		return NULL;
+	if (xa_err(xa_store(&ports->rows, key, row, GFP_KERNEL_ACCOUNT))) {
+		kfree(row);
+		return NULL;
+	}
+	return row;
+}
+
+static int ports_add(struct cw_ports *ports, struct cw_snap *snap)
+{
+	enum cw_dir dir = cw_snap_dir(snap);
+	unsigned long key = cw_port_key(dir, cw_snap_service_port(snap));
+	struct cw_port_row *row = ports_row(ports, key);
+
+	if (!row)
+		return -ENOMEM;
+	row->sockets++;
+	row->inexact += !(snap->flags & CW_F_EXACT);
+	row->class[snap->class]++;
+	row->age[cw_age_bucket(snap->age)]++;
+	row->rx_bytes += snap->rx_bytes;
+	row->tx_bytes += snap->tx_bytes;
+	row->age_max = max(row->age_max, snap->age);
+	row->idle_max = max(row->idle_max, snap->idle);
+	return 0;
+}
+
+static int ports_add_reaped(unsigned long key, u64 reaped, void *arg)
+{
+	struct cw_port_row *row = ports_row(arg, key);
+
+	if (!row)
+		return -ENOMEM;
+	row->reaped = reaped;
+	return 0;
+}
+
+/**
+ * cw_ports_init() - an empty table
+ * @ports: the table
+ */
+void cw_ports_init(struct cw_ports *ports)
+{
+	xa_init(&ports->rows);
+}
+
+/**
+ * cw_ports_fill() - add up a namespace's sockets
+ * @ports: an empty table
+ * @cn: the namespace, which the caller keeps alive
+ * @want: which sockets; NULL for all, and for the ports of the past too
+ * @arg: for @want
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0, -ENOMEM, or -EINTR if the reader is being killed.
+ */
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
+		  void *arg)
+{
+	struct cw_snap *snap;
+	struct cw_iter it;
+	unsigned int n, i;
+	int err = 0;
+
+	snap = kmalloc_array(CW_BATCH, sizeof(*snap), GFP_KERNEL_ACCOUNT);
+	if (!snap)
+		return -ENOMEM;
+	cw_iter_start(&it, cn);
+	while (!err && (n = cw_iter_next(&it, snap, want, arg))) {
+		for (i = 0; i < n; i++) {
+			if (!err && !snap[i].stale)
+				err = ports_add(ports, &snap[i]);
+			sock_put(snap[i].sk);
+		}
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+	}
+	cw_iter_stop(&it);
+	kfree(snap);
+	if (!err && !want)
+		err = cw_history_each(&cn->history, ports_add_reaped, ports);
+	return err;
+}
+
+/**
+ * cw_ports_clear() - free the rows
+ * @ports: the table, empty afterwards
+ */
+void cw_ports_clear(struct cw_ports *ports)
+{
+	struct cw_port_row *row;
+	unsigned long key;
+
+	xa_for_each(&ports->rows, key, row)
+		kfree(row);
+	xa_destroy(&ports->rows);
+}

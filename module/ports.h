@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The sockets in CLOSE_WAIT, added up by service port. */
+#ifndef CW_PORTS_H
+#define CW_PORTS_H
+
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "classify.h"
+#include "tracker.h"
+
+/**
+ * struct cw_port_row - a direction and service port
+ * @sockets: in CLOSE_WAIT now
+ * @inexact: of those, with an age that is a lower bound
+ * @class: of those, by enum cw_class
+ * @age: of those, by cw_age_bucket()
+ * @rx_bytes: not yet read, of all
+ * @tx_bytes: not yet acknowledged, of all
+ * @age_max: nanoseconds
+ * @idle_max: nanoseconds
+ * @reaped: as long as the port is remembered, see history.h
+ */
+struct cw_port_row {
+	u32 sockets;
+	u32 inexact;
+	u32 class[CW_NCLASS];
+	u32 age[CW_NAGE];
+	u64 rx_bytes;
+	u64 tx_bytes;
+	u64 age_max;
+	u64 idle_max;
+	u64 reaped;
+};
+
+/**
+ * struct cw_ports - a table of them, sorted by direction, then port
+ * @rows: struct cw_port_row by cw_port_key()
+ */
+struct cw_ports {
+	struct xarray rows;
+};
+
+void cw_ports_init(struct cw_ports *ports);
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
+		  void *arg);
+void cw_ports_clear(struct cw_ports *ports);
+
+#endif /* CW_PORTS_H */

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tables in /proc/net/tcp_close_wait.
+ *
+ * A reader keeps its namespace alive, and between two read() calls no socket:
+ * rows are copied into what it has allocated.  In the list of sockets it leaves
+ * a cursor, so that the next read() goes on where the last one ended at no
+ * cost, whatever has come and gone meanwhile.
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/math64.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/time64.h>
+#include <net/net_namespace.h>
+
+#include "compat/compat.h"
+#include "history.h"
+#include "main.h"
+#include "netns.h"
+#include "ports.h"
+#include "proc.h"
+#include "sock.h"
+#include "tracker.h"
+
+static u64 to_ms(u64 ns)
+{
+	return div_u64(ns, NSEC_PER_MSEC);
+}
+
+/*
+ * The entry in /proc goes away, and waits for us, before cn does, but the
+ * namespace may be past its end by now.
+ */
+static struct cw_net *proc_get_net(struct inode *inode)
+{
+	struct cw_net *cn = pde_data(inode);
+
+	return maybe_get_net(cn->net) ? cn : NULL;
+}
+
+/* ---- ports ------------------------------------------------------------- */
+
+/**
+ * struct ports_reader - an open file
+ * @cn: its namespace, with a reference
+ * @ports: the table, made when the reading begins
+ * @key: of the row at @pos
+ * @pos: position in the file; the header is at 0
+ */
+struct ports_reader {
+	struct cw_net *cn;
+	struct cw_ports ports;
+	unsigned long key;
+	loff_t pos;
+};
+
+static void *ports_row_at(struct ports_reader *r, loff_t pos)
+{
+	void *row;
+
+	if (pos < r->pos || r->pos < 1) {
+		r->key = 0;
+		r->pos = 1;
+	}
+	row = xa_find(&r->ports.rows, &r->key, ULONG_MAX, XA_PRESENT);
+	for (; row && r->pos < pos; r->pos++)
+		row = xa_find_after(&r->ports.rows, &r->key, ULONG_MAX,
+				    XA_PRESENT);
+	return row;
+}
+
+static void *ports_start(struct seq_file *m, loff_t *pos)
+{
+	struct ports_reader *r = m->private;
+	int err;
+
+	if (*pos)
+		return ports_row_at(r, *pos);
+	cw_ports_clear(&r->ports);
+	r->pos = 0;
+	err = cw_ports_fill(&r->ports, r->cn, NULL, NULL);
+	return err ? ERR_PTR(err) : SEQ_START_TOKEN;
+}
+
+static void *ports_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return ports_row_at(m->private, *pos);
+}
+
+static void ports_stop(struct seq_file *m, void *v)
+{
+}
+
+static int ports_show(struct seq_file *m, void *v)
+{
+	const struct ports_reader *r = m->private;
+	const struct cw_port_row *row = v;
+	unsigned int i;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "dir port sockets unaccepted sending unread unnoticed held rx_bytes tx_bytes age_max_ms idle_max_ms lt_1s lt_10s lt_1m lt_10m lt_1h ge_1h inexact reaped\n");
+		return 0;
+	}
+	seq_printf(m, "%s %u %u", cw_dir_name(cw_port_key_dir(r->key)),
+		   cw_port_key_port(r->key), row->sockets);
+	for (i = 0; i < CW_NCLASS; i++)
+		seq_printf(m, " %u", row->class[i]);
+	seq_printf(m, " %llu %llu %llu %llu", row->rx_bytes, row->tx_bytes,
+		   to_ms(row->age_max), to_ms(row->idle_max));
+	for (i = 0; i < CW_NAGE; i++)
+		seq_printf(m, " %u", row->age[i]);
+	seq_printf(m, " %u %llu\n", row->inexact, row->reaped);
+	return 0;
+}
+
+static const struct seq_operations ports_seq_ops = {
+	.start = ports_start,
+	.next = ports_next,
+	.stop = ports_stop,
+	.show = ports_show,
+};
+
+static int ports_open(struct inode *inode, struct file *file)
+{
+	struct cw_net *cn = proc_get_net(inode);
+	struct ports_reader *r;
+
+	if (!cn)
+		return -ENXIO;
+	r = __seq_open_private(file, &ports_seq_ops, sizeof(*r));
+	if (!r) {
+		put_net(cn->net);
+		return -ENOMEM;
+	}
+	r->cn = cn;
+	cw_ports_init(&r->ports);
+	return 0;
+}
+
+static int ports_release(struct inode *inode, struct file *file)
+{
+	struct ports_reader *r = ((struct seq_file *)file->private_data)->private;
+
+	cw_ports_clear(&r->ports);
+	put_net(r->cn->net);
+	return seq_release_private(inode, file);
+}
+
+static const struct proc_ops ports_proc_ops = {
+	.proc_open = ports_open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = ports_release,
+};
+
+/* ---- sockets ----------------------------------------------------------- */
+
+/* What a row of sockets shows, without any reference. */
+struct sockets_row {
+	struct cw_flow flow;
+	enum cw_dir dir;
+	enum cw_class class;
+	bool exact;
+	u64 age;
+	u64 idle;
+	u32 rx_bytes;
+	u32 tx_bytes;
+	kuid_t uid;
+	unsigned long inode;
+	u64 cookie;
+	u64 cgroup;
+};
+
+/**
+ * struct sockets_reader - an open file
+ * @cn: its namespace, with a reference
+ * @it: goes through the sockets
+ * @started: @it is in use
+ * @pos: position in the file of @row[0]; the header is at 0
+ * @n: how many @row there are
+ * @row: the rows at hand
+ * @snap: where @row comes from
+ */
+struct sockets_reader {
+	struct cw_net *cn;
+	struct cw_iter it;
+	bool started;
+	loff_t pos;
+	unsigned int n;
+	struct sockets_row row[CW_BATCH];
+	struct cw_snap snap[CW_BATCH];
+};
+
+static void sockets_row_fill(struct sockets_row *row, struct cw_snap *snap)
+{
+	bool accepted = snap->class != CW_UNACCEPTED;
+	struct sock *sk = snap->sk;
+
+	*row = (struct sockets_row) {
+		.flow = snap->flow,
+		.dir = cw_snap_dir(snap),
+		.class = snap->class,
+		.exact = snap->flags & CW_F_EXACT,
+		.age = snap->age,
+		.idle = snap->idle,
+		.rx_bytes = snap->rx_bytes,
+		.tx_bytes = snap->tx_bytes,
+		.uid = sk_uid(sk),
+		.inode = accepted ? sock_i_ino(sk) : 0,
+		.cookie = cw_sock_cookie(sk),
+		.cgroup = cw_sock_cgroup(sk),
+	};
+}
+
+static void sockets_restart(struct sockets_reader *r)
+{
+	if (r->started)
+		cw_iter_stop(&r->it);
+	cw_iter_start(&r->it, r->cn);
+	r->started = true;
+	r->pos = 1;
+	r->n = 0;
+}
+
+/* Replaces the rows at hand by the next ones.  Return: false at the end. */
+static bool sockets_more(struct sockets_reader *r)
+{
+	unsigned int n, i;
+
+	r->pos += r->n;
+	r->n = 0;
+	while (!r->n) {
+		n = cw_iter_next(&r->it, r->snap, NULL, NULL);
+		if (!n)
+			return false;
+		for (i = 0; i < n; i++) {
+			if (!r->snap[i].stale)
+				sockets_row_fill(&r->row[r->n++], &r->snap[i]);
+			sock_put(r->snap[i].sk);
+		}
+	}
+	return true;
+}
+
+static void *sockets_row_at(struct sockets_reader *r, loff_t pos)
+{
+	if (!r->started || pos < r->pos)
+		sockets_restart(r);
+	while (pos >= r->pos + r->n)
+		if (!sockets_more(r))
+			return NULL;
+	return &r->row[pos - r->pos];
+}
+
+static void *sockets_start(struct seq_file *m, loff_t *pos)
+{
+	struct sockets_reader *r = m->private;
+
+	if (*pos)
+		return sockets_row_at(r, *pos);
+	sockets_restart(r);
+	return SEQ_START_TOKEN;
+}
+
+static void *sockets_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return sockets_row_at(m->private, *pos);
+}
+
+static void sockets_stop(struct seq_file *m, void *v)
+{
+}
+
+static int sockets_show(struct seq_file *m, void *v)
+{
+	const struct sockets_row *row = v;
+	struct cw_endpoint local, remote;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "dir local remote age_ms exact idle_ms class rx_bytes tx_bytes uid inode cookie cgroup\n");
+		return 0;
+	}
+	cw_flow_local(&row->flow, &local);
+	cw_flow_remote(&row->flow, &remote);
+	seq_printf(m, "%s %s %s %llu %d %llu %s %u %u %u %lu %llx %llu\n",
+		   cw_dir_name(row->dir), local.text, remote.text,
+		   to_ms(row->age), row->exact, to_ms(row->idle),
+		   cw_class_name(row->class), row->rx_bytes, row->tx_bytes,
+		   from_kuid_munged(seq_user_ns(m), row->uid), row->inode,
+		   row->cookie, row->cgroup);
+	return 0;
+}
+
+static const struct seq_operations sockets_seq_ops = {
+	.start = sockets_start,
+	.next = sockets_next,
+	.stop = sockets_stop,
+	.show = sockets_show,
+};
+
+static int sockets_open(struct inode *inode, struct file *file)
+{
+	struct cw_net *cn = proc_get_net(inode);
+	struct sockets_reader *r;
+
+	if (!cn)
+		return -ENXIO;
+	r = __seq_open_private(file, &sockets_seq_ops, sizeof(*r));
+	if (!r) {
+		put_net(cn->net);
+		return -ENOMEM;
+	}
+	r->cn = cn;
+	return 0;
+}
+
+static int sockets_release(struct inode *inode, struct file *file)
+{
+	struct sockets_reader *r = ((struct seq_file *)file->private_data)->private;
+
+	if (r->started)
+		cw_iter_stop(&r->it);
+	put_net(r->cn->net);
+	return seq_release_private(inode, file);
+}
+
+static const struct proc_ops sockets_proc_ops = {
+	.proc_open = sockets_open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = sockets_release,
+};
+
+/* ---- stats ------------------------------------------------------------- */
+
+static const char * const stat_name[CW_NSTAT] = {
+	[CW_STAT_ENTERED]		= "entered",
+	[CW_STAT_ADOPTED]		= "adopted",
+	[CW_STAT_LEFT]			= "left",
+	[CW_STAT_REAPED_TIMEOUT]	= "reaped_timeout",
+	[CW_STAT_REAPED_REQUEST]	= "reaped_request",
+	[CW_STAT_OBSERVED]		= "observed",
+	[CW_STAT_SKIPPED_UNACCEPTED]	= "skipped_unaccepted",
+	[CW_STAT_SKIPPED_KERNEL]	= "skipped_kernel",
+	[CW_STAT_SKIPPED_MPTCP]		= "skipped_mptcp",
+	[CW_STAT_SKIPPED_ULP]		= "skipped_ulp",
+	[CW_STAT_DEFERRED_RATE]		= "deferred_rate",
+	[CW_STAT_DEFERRED_BUSY]		= "deferred_busy",
+	[CW_STAT_MISSED]		= "missed",
+	[CW_STAT_SPELL]			= "spell_lt_1ms",
+	[CW_STAT_SPELL + 1]		= "spell_lt_10ms",
+	[CW_STAT_SPELL + 2]		= "spell_lt_100ms",
+	[CW_STAT_SPELL + 3]		= "spell_lt_1s",
+	[CW_STAT_SPELL + 4]		= "spell_lt_10s",
+	[CW_STAT_SPELL + 5]		= "spell_lt_1m",
+	[CW_STAT_SPELL + 6]		= "spell_lt_10m",
+	[CW_STAT_SPELL + 7]		= "spell_lt_1h",
+	[CW_STAT_SPELL + 8]		= "spell_ge_1h",
+};
+
+static int stats_show(struct seq_file *m, void *v)
+{
+	struct cw_net *cn = m->private;
+	struct cw_totals totals;
+	unsigned int i;
+
+	cw_track_totals(cn, &totals);
+	seq_printf(m, "name value\nsockets %llu\ninexact %llu\n",
+		   totals.sockets, totals.inexact);
+	for (i = 0; i < CW_NSTAT; i++) {
+		if (i == CW_STAT_SPELL)
+			seq_printf(m, "walks %llu\n",
+				   (u64)atomic64_read(&cn->walks));
+		seq_printf(m, "%s %llu\n", stat_name[i], totals.stat[i]);
+	}
+	return 0;
+}
+
+static int stats_open(struct inode *inode, struct file *file)
+{
+	struct cw_net *cn = proc_get_net(inode);
+	int err;
+
+	if (!cn)
+		return -ENXIO;
+	err = single_open(file, stats_show, cn);
+	if (err)
+		put_net(cn->net);
+	return err;
+}
+
+static int stats_release(struct inode *inode, struct file *file)
+{
+	struct cw_net *cn = ((struct seq_file *)file->private_data)->private;
+
+	put_net(cn->net);
+	return single_release(inode, file);
+}
+
+static const struct proc_ops stats_proc_ops = {
+	.proc_open = stats_open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = stats_release,
+};
+
+/* ---- coming and going -------------------------------------------------- */
+
+/**
+ * cw_proc_init() - a new namespace's files
+ * @cn: the namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cw_proc_init(struct cw_net *cn)
+{
+	cn->proc = proc_mkdir(KBUILD_MODNAME, cn->net->proc_net);
+	if (cn->proc &&
+	    proc_create_data("ports", 0444, cn->proc, &ports_proc_ops, cn) &&
+	    proc_create_data("sockets", 0444, cn->proc, &sockets_proc_ops, cn) &&
+	    proc_create_data("stats", 0444, cn->proc, &stats_proc_ops, cn))
+		return 0;
+	cw_proc_exit(cn);
+	return -ENOMEM;
+}
+
+/**
+ * cw_proc_exit() - the end of a namespace's files
+ * @cn: the namespace
+ *
+ * Waits for those who are in one, and closes those that are still open.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_proc_exit(struct cw_net *cn)
+{
+	proc_remove(cn->proc);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is read from a socket. */
+#include <linux/cgroup.h>
+#include <linux/jiffies.h>
+#include <linux/sock_diag.h>
+#include <net/ip.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "sock.h"
+
+static enum cw_dir snap_look_up_dir(const struct cw_snap *snap)
+{
+	struct net *net = sock_net(snap->sk);
+	const u16 lport = snap->flow.lport;
+	int low, high;
+	bool listener;
+
+	if (snap->class == CW_UNACCEPTED)
+		return CW_DIR_IN;
+	inet_get_local_port_range(net, &low, &high);
+	if (lport < low || lport > high)
+		return CW_DIR_IN;
+	rcu_read_lock();
+	listener = cw_has_listener(net, &snap->flow,
+				   READ_ONCE(snap->sk->sk_bound_dev_if));
+	rcu_read_unlock();
+	return listener ? CW_DIR_IN : CW_DIR_OUT;
+}
+
+/**
+ * cw_snap_dir() - the direction of a spell, decided at the first look
+ * @snap: a copy of its entry; its flags are brought up to date
+ *
+ * Context: process context; may not be called under a raw lock, because the
+ * listener look-up can run BPF programs (sk_lookup).
+ *
+ * Return: in if a listener would match the local address and port, or nobody
+ * has accepted the socket yet, or its port is not one that the kernel chooses;
+ * else out.  Once decided, it stays for the spell.
+ */
+enum cw_dir cw_snap_dir(struct cw_snap *snap)
+{
+	if (!(snap->flags & CW_F_DIR))
+		snap->flags |= cw_track_set_dir(snap->sk, snap->spell,
+						snap_look_up_dir(snap));
+	return snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN;
+}
+
+/**
+ * cw_snap_service_port() - the port by which users know the service
+ * @snap: a copy whose direction is decided
+ *
+ * Return: the local port for in, the remote one for out.
+ */
+u16 cw_snap_service_port(const struct cw_snap *snap)
+{
+	return snap->flags & CW_F_OUT ? snap->flow.rport : snap->flow.lport;
+}
+
+/**
+ * cw_sock_cookie() - the socket's cookie, as SO_COOKIE and ss -e show it
+ * @sk: a socket; gets a cookie if it has none
+ *
+ * Context: process context.
+ */
+u64 cw_sock_cookie(struct sock *sk)
+{
+	u32 cookie[2];
+
+	sock_diag_save_cookie(sk, cookie);
+	return (u64)cookie[1] << 32 | cookie[0];
+}
+
+/**
+ * cw_sock_cgroup() - id of the cgroup v2 that the socket belongs to
+ * @sk: a socket with a reference
+ *
+ * Return: the id, 0 if the kernel does not keep it.
+ */
+u64 cw_sock_cgroup(const struct sock *sk)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	return cgroup_id(sock_cgroup_ptr((struct sock_cgroup_data *)
+					 &sk->sk_cgrp_data));
+#else
+	return 0;
+#endif
+}
+
+/**
+ * cw_sock_known_age() - a lower bound of the time in CLOSE_WAIT
+ * @sk: a socket in CLOSE_WAIT whose transition was not seen
+ *
+ * The peer's FIN carried an ACK (RFC 9293, 3.10.7.4), so the last ACK is not
+ * older than the spell.  Acknowledgements that came later only make it younger.
+ *
+ * Return: nanoseconds.
+ */
+u64 cw_sock_known_age(const struct sock *sk)
+{
+	u32 age = cw_ack_age(tcp_jiffies32, READ_ONCE(tcp_sk(sk)->rcv_tstamp));
+
+	return jiffies64_to_nsecs(age);
+}

@@ -1,0 +1,1078 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The set of sockets in CLOSE_WAIT; see tracker.h for its shape.
+ *
+ * References.  cw_track_enter() and cw_track_adopt() take a reference on the
+ * socket, and whoever removes the entry puts it, after dropping the shard's
+ * lock.  In cw_track_leave() that is never the last one: the tracepoint fires in
+ * inet_sk_state_store(), which goes on to write to the socket, so its caller
+ * has a reference or holds the one that belongs to the socket's own life until
+ * inet_csk_destroy_sock().  Caller by caller of a transition out of CLOSE_WAIT:
+ *  - tcp_close(), tcp_shutdown(), tcp_disconnect() and an abort from process
+ *    context run on the reference of the file or of whoever looked it up;
+ *  - tcp_v4_rcv() and tcp_v6_rcv() hold the one of their look-up;
+ *  - the timers hold their own (sk_reset_timer());
+ *  - inet_csk_listen_stop() takes one on each child;
+ *  - MPTCP closes subflows under the msk's reference on them.
+ * tcp_done() on an orphan destroys the socket after the transition, which puts
+ * the socket's own reference, later than ours.
+ * The other places that remove entries run in process context with nothing
+ * held, where freeing a socket is allowed.
+ */
+#include <linux/hash.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/tcp.h>
+
+#include "events.h"
+#include "main.h"
+#include "netns.h"
+#include "reaper.h"
+#include "sock.h"
+#include "tracker.h"
+#include "walk.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/**
+ * struct cw_entry - a socket's spell in CLOSE_WAIT
+ * @node: place in the namespace's list, or in the pool
+ * @hash: place in the hash chain
+ * @spell: number within the shard, growing
+ * @start: when it began, CLOCK_MONOTONIC in ns; an upper bound unless CW_F_EXACT
+ * @progress: when progress was last seen, or tracking began
+ * @abort: who is about to end the spell, on that one's stack
+ * @marks: what the progress is noticed by
+ * @flags: CW_F_...
+ * @lport: the local port, which the socket may give back before it leaves
+ */
+struct cw_entry {
+	struct cw_node node;
+	struct hlist_node hash;
+	u64 spell;
+	u64 start;
+	u64 progress;
+	struct cw_abort *abort;
+	struct cw_marks marks;
+	u16 flags;
+	u16 lport;
+};
+
+/**
+ * struct cw_shard - a part of the set
+ * @lock: guards all here, and shard[] of the same index in every cw_net
+ * @chains: hash chains
+ * @spell: number of the latest spell
+ * @pool: free entries
+ * @free: how many
+ * @used: entries not in @pool; read without the lock by admit()
+ */
+struct cw_shard {
+	raw_spinlock_t lock;
+	struct hlist_head *chains;
+	u64 spell;
+	struct list_head pool;
+	u32 free;
+	u32 used;
+} ____cacheline_aligned_in_smp;
+
+static struct cw_shard shards[CW_SHARDS];
+static struct hlist_head *chains;
+static unsigned int chain_bits;		/* of a shard's part of chains */
+static struct kmem_cache *entry_cache;
+static unsigned int max_used;		/* parameter max_tracked */
+
+/*
+ * More entries exist than may be used, so that each use has to be admitted.
+ * Changes before the surplus reaches a pool, and is read under that pool's
+ * lock.  tight_lock makes the sum of all shards' used exact while it is on.
+ */
+static bool tight;
+static DEFINE_RAW_SPINLOCK(tight_lock);
+
+/* A transition was missed or a socket not adopted for want of room. */
+static bool starved;
+
+static void pool_refill(struct work_struct *work);
+static void pool_trim(struct work_struct *work);
+static DECLARE_WORK(refill_work, pool_refill);
+static DECLARE_DELAYED_WORK(trim_work, pool_trim);
+static DEFINE_MUTEX(pool_mutex);	/* serialises pool_balance() */
+static u64 existing;			/* entries allocated; under pool_mutex */
+
+#define POOL_MIN	256		/* free entries in a shard at rest */
+#define POOL_MAX	4096
+#define POOL_BATCH	64
+
+static unsigned int shard_index(const struct sock *sk)
+{
+	return hash_ptr(sk, 32) % CW_SHARDS;
+}
+
+static struct hlist_head *shard_chain(const struct cw_shard *sh,
+				      const struct sock *sk)
+{
+	return &sh->chains[hash_ptr(sk, 32) / CW_SHARDS & (BIT(chain_bits) - 1)];
+}
+
+static struct cw_net_shard *shard_of(struct cw_net *cn, const struct cw_shard *sh)
+{
+	return &cn->shard[sh - shards];
+}
+
+static struct cw_entry *entry_of(struct cw_node *node)
+{
+	return container_of(node, struct cw_entry, node);
+}
+
+static struct cw_entry *entry_find(const struct cw_shard *sh,
+				   const struct sock *sk)
+{
+	struct cw_entry *e;
+
+	lockdep_assert_held(&sh->lock);
+	hlist_for_each_entry(e, shard_chain(sh, sk), hash)
+		if (e->node.sk == sk)
+			return e;
+	return NULL;
+}
+
+static struct cw_entry *entry_find_spell(const struct cw_shard *sh,
+					 const struct sock *sk, u64 spell)
+{
+	struct cw_entry *e = entry_find(sh, sk);
+
+	return e && e->spell == spell ? e : NULL;
+}
+
+/* ---- the pool ---------------------------------------------------------- */
+
+static u32 pool_target(const struct cw_shard *sh)
+{
+	return clamp_t(u32, READ_ONCE(sh->used) / 8, POOL_MIN, POOL_MAX);
+}
+
+static u64 total_used(void)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < CW_SHARDS; i++)
+		sum += READ_ONCE(shards[i].used);
+	return sum;
+}
+
+static u64 net_used(const struct cw_net *cn)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < CW_SHARDS; i++)
+		sum += READ_ONCE(cn->shard[i].count);
+	return sum;
+}
+
+/*
+ * May @cn use one entry more, now that max_tracked is near?  A namespace below
+ * its fair share may even when others have taken all there is, so the number in
+ * use can go beyond max_tracked, by less than as much again, until they shrink.
+ */
+static bool admit(struct cw_shard *sh, const struct cw_net *cn)
+{
+	u64 used, share = max(max_used / cw_netns_count(), 1U);
+	bool ok;
+
+	raw_spin_lock(&tight_lock);
+	used = total_used();
+	ok = used < max_used ||
+	     (used < 2ULL * max_used && net_used(cn) < share);
+	if (ok)
+		WRITE_ONCE(sh->used, sh->used + 1);
+	raw_spin_unlock(&tight_lock);
+	return ok;
+}
+
+static struct cw_entry *pool_take(struct cw_shard *sh, const struct cw_net *cn)
+{
+	struct cw_entry *e;
+
+	lockdep_assert_held(&sh->lock);
+	if (unlikely(list_empty(&sh->pool)))
+		return NULL;
+	if (likely(!READ_ONCE(tight)))
+		WRITE_ONCE(sh->used, sh->used + 1);
+	else if (!admit(sh, cn))
+		return NULL;
+	e = list_first_entry(&sh->pool, struct cw_entry, node.list);
+	list_del(&e->node.list);
+	sh->free--;
+	if (unlikely(sh->free < POOL_MIN / 2))
+		queue_work(cw_wq, &refill_work);
+	return e;
+}
+
+static void pool_give(struct cw_shard *sh, struct cw_entry *e)
+{
+	lockdep_assert_held(&sh->lock);
+	list_add(&e->node.list, &sh->pool);
+	sh->free++;
+	WRITE_ONCE(sh->used, sh->used - 1);
+	if (unlikely(sh->free > 2 * pool_target(sh)))
+		queue_delayed_work(cw_wq, &trim_work, HZ);
+}
+
+static void entries_free(struct list_head *list)
+{
+	struct cw_entry *e, *next;
+
+	list_for_each_entry_safe(e, next, list, node.list)
+		kmem_cache_free(entry_cache, e);
+}
+
+/* Allocates up to POOL_BATCH of @want entries and puts them into the pool. */
+static bool pool_grow(struct cw_shard *sh, s32 want)
+{
+	LIST_HEAD(list);
+	s32 n;
+
+	want = min(want, POOL_BATCH);
+	if (existing + POOL_BATCH > max_used)
+		WRITE_ONCE(tight, true);
+	for (n = 0; n < want; n++) {
+		struct cw_entry *e = kmem_cache_alloc(entry_cache,
+						      GFP_KERNEL | __GFP_NOWARN);
+
+		if (!e)
+			break;
+		list_add(&e->node.list, &list);
+	}
+	raw_spin_lock_irq(&sh->lock);
+	list_splice(&list, &sh->pool);
+	sh->free += n;
+	raw_spin_unlock_irq(&sh->lock);
+	existing += n;
+	return n || want <= 0;
+}
+
+/* Takes up to POOL_BATCH of @surplus entries out of the pool and frees them. */
+static void pool_shrink(struct cw_shard *sh, s32 surplus)
+{
+	LIST_HEAD(list);
+	s32 n;
+
+	surplus = min(surplus, POOL_BATCH);
+
+	raw_spin_lock_irq(&sh->lock);
+	for (n = 0; n < surplus; n++) {
+		if (list_empty(&sh->pool))
+			break;
+		list_move(sh->pool.next, &list);
+		sh->free--;
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	existing -= max(n, 0);
+	entries_free(&list);
+}
+
+/*
+ * Brings every pool to its target: grows the low ones, and shrinks those that
+ * have more than twice as much if @trim.  Return: false if memory was short.
+ */
+static bool pool_balance(bool trim)
+{
+	unsigned int i;
+	bool ok = true;
+
+	mutex_lock(&pool_mutex);
+	for (i = 0; i < CW_SHARDS; i++) {
+		struct cw_shard *sh = &shards[i];
+
+		while (trim && READ_ONCE(sh->free) > 2 * pool_target(sh)) {
+			pool_shrink(sh, READ_ONCE(sh->free) - pool_target(sh));
+			cond_resched();
+		}
+		while (ok && READ_ONCE(sh->free) < pool_target(sh)) {
+			ok = pool_grow(sh, pool_target(sh) - READ_ONCE(sh->free));
+			cond_resched();
+		}
+	}
+	if (existing <= max_used)
+		WRITE_ONCE(tight, false);
+	mutex_unlock(&pool_mutex);
+	return ok;
+}
+
+static void pool_refill(struct work_struct *work)
+{
+	pool_balance(false);
+}
+
+static void pool_trim(struct work_struct *work)
+{
+	pool_balance(true);
+}
+
+/**
+ * cw_tracker_fill() - bring the pools to their targets now
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: false if memory was short.
+ */
+bool cw_tracker_fill(void)
+{
+	return pool_balance(false);
+}
+
+/* ---- entries ----------------------------------------------------------- */
+
+static void entry_sample(struct cw_entry *e, u64 now)
+{
+	struct cw_marks marks = cw_marks_read(e->node.sk);
+
+	if (likely(!memcmp(&marks, &e->marks, sizeof(marks))))
+		return;
+	e->marks = marks;
+	e->progress = now;
+}
+
+static void entry_snap(struct cw_entry *e, u64 now, struct cw_snap *snap)
+{
+	struct sock *sk = e->node.sk;
+	u32 rcv_nxt = READ_ONCE(tcp_sk(sk)->rcv_nxt);
+
+	entry_sample(e, now);
+	snap->sk = sk;
+	snap->spell = e->spell;
+	snap->age = cw_since(now, e->start);
+	snap->idle = cw_since(now, e->progress);
+	cw_flow_read(&snap->flow, sk, e->lport);
+	snap->rx_bytes = cw_rx_bytes(rcv_nxt, e->marks.copied_seq);
+	snap->tx_bytes = cw_tx_bytes(e->marks.write_seq, e->marks.snd_una);
+	snap->class = cw_classify(READ_ONCE(sk->sk_socket), snap->tx_bytes,
+				  rcv_nxt, e->marks.copied_seq);
+	snap->flags = e->flags;
+	snap->stale = inet_sk_state_load(sk) != TCP_CLOSE_WAIT;
+}
+
+/* Takes an entry into use; the caller has looked that @sk has none yet. */
+static struct cw_entry *entry_add(struct cw_shard *sh, struct cw_net *cn,
+				  struct sock *sk, u64 now, u64 age, bool exact)
+{
+	struct cw_net_shard *ns = shard_of(cn, sh);
+	struct cw_entry *e = pool_take(sh, cn);
+
+	if (unlikely(!e))
+		return NULL;
+	sock_hold(sk);
+	e->node.sk = sk;
+	e->spell = ++sh->spell;
+	e->start = cw_since(now, age);
+	e->progress = now;
+	e->abort = NULL;
+	e->marks = cw_marks_read(sk);
+	e->flags = exact ? CW_F_EXACT : 0;
+	e->lport = sk->sk_num;
+	hlist_add_head(&e->hash, shard_chain(sh, sk));
+	list_add_tail(&e->node.list, &ns->entries);
+	WRITE_ONCE(ns->count, ns->count + 1);
+	if (!exact)
+		ns->inexact++;
+	cw_sweeper_wake(&cn->sweeper);
+	return e;
+}
+
+/* Takes an entry out of use; the caller puts the socket when it has unlocked. */
+static void entry_del(struct cw_shard *sh, struct cw_net_shard *ns,
+		      struct cw_entry *e)
+{
+	hlist_del(&e->hash);
+	list_del(&e->node.list);
+	WRITE_ONCE(ns->count, ns->count - 1);
+	if (!(e->flags & CW_F_EXACT))
+		ns->inexact--;
+	pool_give(sh, e);
+	if (unlikely(READ_ONCE(starved)))
+		cw_walk_request();
+}
+
+/* Counts the end of a spell.  Return: its length. */
+static u64 entry_account_end(struct cw_net_shard *ns, const struct cw_entry *e,
+			     enum cw_stat how)
+{
+	u64 age = cw_since(ktime_get_ns(), e->start);
+
+	ns->stat[how]++;
+	ns->stat[CW_STAT_SPELL + cw_spell_bucket(age)]++;
+	return age;
+}
+
+static void trace_enter(const struct sock *sk, u64 age, bool exact)
+{
+	struct cw_flow flow;
+
+	cw_flow_read(&flow, sk, sk->sk_num);
+	trace_cw_enter(sk, &flow, age, exact);
+}
+
+static void trace_leave(const struct sock *sk, u16 lport, u64 age, int state)
+{
+	struct cw_flow flow;
+
+	cw_flow_read(&flow, sk, lport);
+	trace_cw_leave(sk, &flow, age, state);
+}
+
+/**
+ * cw_track_enter() - a socket is about to enter CLOSE_WAIT
+ * @sk: the socket, locked by the caller
+ *
+ * Context: any but hard interrupt; preemption may be off.  Does not sleep, nor
+ * allocate, nor take a lock that sleeps on PREEMPT_RT.
+ */
+void cw_track_enter(struct sock *sk)
+{
+	struct cw_net *cn = cw_net(sock_net(sk));
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	u64 now = ktime_get_ns();
+	enum cw_stat stat = CW_STAT_ENTERED;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&sh->lock, flags);
+	if (unlikely(READ_ONCE(cn->dead) || entry_find(sh, sk)))
+		goto out;
+	if (unlikely(!entry_add(sh, cn, sk, now, 0, true))) {
+		stat = CW_STAT_MISSED;
+		if (!READ_ONCE(starved))
+			WRITE_ONCE(starved, true);
+		if (!READ_ONCE(tight)) {
+			queue_work(cw_wq, &refill_work);
+			cw_walk_request();
+		}
+	}
+	shard_of(cn, sh)->stat[stat]++;
+out:
+	raw_spin_unlock_irqrestore(&sh->lock, flags);
+	if (trace_cw_enter_enabled())
+		trace_enter(sk, 0, true);
+}
+
+/**
+ * cw_track_leave() - a socket is about to leave CLOSE_WAIT
+ * @sk: the socket, locked by the caller
+ * @state: where it goes
+ *
+ * The spell was reaped if this is the abort that cw_track_claim() announced:
+ * same task, outside softirq (a RST from the peer can interrupt that task), and
+ * to TCP_CLOSE.
+ *
+ * Context: as cw_track_enter().
+ */
+void cw_track_leave(struct sock *sk, int state)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	enum cw_stat how = CW_STAT_LEFT;
+	struct cw_entry *e;
+	unsigned long flags;
+	u16 lport;
+	u64 age;
+
+	raw_spin_lock_irqsave(&sh->lock, flags);
+	e = entry_find(sh, sk);
+	if (unlikely(!e)) {
+		raw_spin_unlock_irqrestore(&sh->lock, flags);
+		return;
+	}
+	if (unlikely(e->abort) && e->abort->task == current &&
+	    !in_serving_softirq() && state == TCP_CLOSE) {
+		e->abort->done = true;
+		how = e->abort->stat;
+	}
+	lport = e->lport;
+	age = entry_account_end(shard_of(cw_net(sock_net(sk)), sh), e, how);
+	entry_del(sh, shard_of(cw_net(sock_net(sk)), sh), e);
+	raw_spin_unlock_irqrestore(&sh->lock, flags);
+
+	if (trace_cw_leave_enabled())
+		trace_leave(sk, lport, age, state);
+	sock_put(sk);
+}
+
+/**
+ * cw_tracked() - does the set have this socket?
+ * @sk: a socket with a reference
+ *
+ * Context: as cw_track_enter().
+ */
+bool cw_tracked(const struct sock *sk)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	unsigned long flags;
+	bool found;
+
+	raw_spin_lock_irqsave(&sh->lock, flags);
+	found = entry_find(sh, sk);
+	raw_spin_unlock_irqrestore(&sh->lock, flags);
+	return found;
+}
+
+/**
+ * cw_track_adopt() - track a socket whose transition was not seen
+ * @sk: a socket in CLOSE_WAIT, with a reference; its lock is held and no user
+ *	owns it, so that no transition is under way
+ *
+ * Context: process context with softirqs off.
+ *
+ * Return: false if there was no room; the socket was there already: true.
+ */
+bool cw_track_adopt(struct sock *sk)
+{
+	struct cw_net *cn = cw_net(sock_net(sk));
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	u64 now = ktime_get_ns(), age = cw_sock_known_age(sk);
+	bool ok = true, added = false;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&sh->lock, flags);
+	if (!READ_ONCE(cn->dead) && !entry_find(sh, sk)) {
+		added = entry_add(sh, cn, sk, now, age, false);
+		if (added)
+			shard_of(cn, sh)->stat[CW_STAT_ADOPTED]++;
+		else
+			ok = false;
+	}
+	raw_spin_unlock_irqrestore(&sh->lock, flags);
+	if (added && trace_cw_enter_enabled())
+		trace_enter(sk, age, false);
+	return ok;
+}
+
+/**
+ * cw_track_drop() - forget a socket whose leave event was not seen
+ * @sk: the socket, with a reference of the caller's
+ * @spell: number of the spell
+ *
+ * The caller has looked under the socket's lock that it is not in CLOSE_WAIT.
+ *
+ * Context: process context.
+ *
+ * Return: whether it was still tracked.
+ */
+bool cw_track_drop(struct sock *sk, u64 spell)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_entry *e;
+	u16 lport = 0;
+	u64 age = 0;
+
+	raw_spin_lock_irq(&sh->lock);
+	e = entry_find_spell(sh, sk, spell);
+	if (e) {
+		struct cw_net_shard *ns = shard_of(cw_net(sock_net(sk)), sh);
+
+		lport = e->lport;
+		age = entry_account_end(ns, e, CW_STAT_LEFT);
+		entry_del(sh, ns, e);
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	if (!e)
+		return false;
+	trace_leave(sk, lport, age, inet_sk_state_load(sk));
+	sock_put(sk);
+	return true;
+}
+
+/**
+ * cw_track_empty() - has this namespace nothing in CLOSE_WAIT?
+ * @cn: the namespace
+ *
+ * Takes every shard's lock in turn: what was added before is seen, and what is
+ * added later sees what the caller wrote before.
+ *
+ * Context: process context.
+ */
+bool cw_track_empty(struct cw_net *cn)
+{
+	unsigned int i;
+	u32 count = 0;
+
+	for (i = 0; i < CW_SHARDS && !count; i++) {
+		raw_spin_lock_irq(&shards[i].lock);
+		count = cn->shard[i].count;
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
+	return !count;
+}
+
+/**
+ * cw_track_claim() - decide once more and announce an abort
+ * @sk: the socket, locked by the caller and with a reference
+ * @spell: number of the spell
+ * @want: decides on the present state; NULL to take it as it is
+ * @arg: for @want
+ * @abort: whose the abort is; NULL to decide only
+ *
+ * Context: process context with softirqs off.
+ *
+ * Return: whether the spell still lasts, is not claimed by somebody else, and
+ * @want says yes.  Then the caller aborts and calls cw_track_unclaim().
+ */
+bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
+		    struct cw_abort *abort)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_entry *e;
+	struct cw_snap now;
+	unsigned long flags;
+	bool ok = false;
+
+	raw_spin_lock_irqsave(&sh->lock, flags);
+	e = entry_find_spell(sh, sk, spell);
+	if (e && !e->abort) {
+		entry_snap(e, ktime_get_ns(), &now);
+		ok = !want || want(&now, arg);
+		if (ok)
+			e->abort = abort;
+	}
+	raw_spin_unlock_irqrestore(&sh->lock, flags);
+	return ok;
+}
+
+/**
+ * cw_track_unclaim() - an announced abort is over
+ * @sk: the socket, with a reference
+ * @spell: number of the spell
+ * @abort: what was announced; nothing points to it afterwards
+ *
+ * Where there are no events, the spell is taken for ended by the abort if the
+ * socket is closed now.
+ *
+ * Context: process context.
+ */
+void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_entry *e;
+
+	raw_spin_lock_irq(&sh->lock);
+	e = entry_find_spell(sh, sk, spell);
+	if (e)
+		e->abort = NULL;
+	if (e && !cw_events_attached() && inet_sk_state_load(sk) == TCP_CLOSE) {
+		struct cw_net_shard *ns = shard_of(cw_net(sock_net(sk)), sh);
+
+		abort->done = true;
+		entry_account_end(ns, e, abort->stat);
+		entry_del(sh, ns, e);
+	} else {
+		e = NULL;
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	if (e)
+		sock_put(sk);
+}
+
+/**
+ * cw_track_once() - count something once per spell
+ * @sk: the socket, with a reference
+ * @spell: number of the spell
+ * @stat: CW_STAT_OBSERVED or one of CW_STAT_SKIPPED_...
+ *
+ * Context: process context.
+ *
+ * Return: whether it was counted now.
+ */
+bool cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat)
+{
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_entry *e;
+	bool counted = false;
+
+	raw_spin_lock_irq(&sh->lock);
+	e = entry_find_spell(sh, sk, spell);
+	if (e && !(e->flags & CW_F_ONCE(stat))) {
+		e->flags |= CW_F_ONCE(stat);
+		shard_of(cw_net(sock_net(sk)), sh)->stat[stat]++;
+		counted = true;
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	return counted;
+}
+
+/**
+ * cw_track_set_dir() - decide a spell's direction, unless it is decided
+ * @sk: the socket, with a reference
+ * @spell: number of the spell
+ * @dir: the direction
+ *
+ * Context: process context.
+ *
+ * Return: flags that tell the direction that holds from now on.
+ */
+u16 cw_track_set_dir(struct sock *sk, u64 spell, enum cw_dir dir)
+{
+	u16 flags = CW_F_DIR | (dir == CW_DIR_OUT ? CW_F_OUT : 0);
+	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_entry *e;
+
+	raw_spin_lock_irq(&sh->lock);
+	e = entry_find_spell(sh, sk, spell);
+	if (e && !(e->flags & CW_F_DIR))
+		e->flags |= flags;
+	if (e)
+		flags = e->flags & (CW_F_DIR | CW_F_OUT);
+	raw_spin_unlock_irq(&sh->lock);
+	return flags;
+}
+
+/**
+ * cw_track_count() - count something that is not an entry's
+ * @cn: the namespace
+ * @stat: what
+ * @n: how many
+ *
+ * Context: process context.
+ */
+void cw_track_count(struct cw_net *cn, enum cw_stat stat, u64 n)
+{
+	raw_spin_lock_irq(&shards[0].lock);
+	cn->shard[0].stat[stat] += n;
+	raw_spin_unlock_irq(&shards[0].lock);
+}
+
+/**
+ * cw_track_totals() - a namespace's counters
+ * @cn: the namespace
+ * @totals: gets them; each shard's are of one moment
+ *
+ * Context: process context.
+ */
+void cw_track_totals(struct cw_net *cn, struct cw_totals *totals)
+{
+	unsigned int i, stat;
+
+	memset(totals, 0, sizeof(*totals));
+	for (i = 0; i < CW_SHARDS; i++) {
+		const struct cw_net_shard *ns = &cn->shard[i];
+
+		raw_spin_lock_irq(&shards[i].lock);
+		totals->sockets += ns->count;
+		totals->inexact += ns->inexact;
+		for (stat = 0; stat < CW_NSTAT; stat++)
+			totals->stat[stat] += ns->stat[stat];
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
+}
+
+/* ---- going through a namespace's sockets ------------------------------- */
+
+static void iter_enter_shard(struct cw_iter *it)
+{
+	struct cw_shard *sh = &shards[it->shard];
+
+	raw_spin_lock_irq(&sh->lock);
+	it->limit = sh->spell;
+	list_add(&it->cursor.list, &it->cn->shard[it->shard].entries);
+	raw_spin_unlock_irq(&sh->lock);
+}
+
+static void iter_leave_shard(struct cw_iter *it)
+{
+	struct cw_shard *sh = &shards[it->shard];
+
+	raw_spin_lock_irq(&sh->lock);
+	list_del(&it->cursor.list);
+	raw_spin_unlock_irq(&sh->lock);
+}
+
+/**
+ * cw_iter_start() - begin to go through a namespace's sockets
+ * @it: the iterator; does not move in memory until cw_iter_stop()
+ * @cn: the namespace; the caller sees to it that it lives as long
+ *
+ * Every socket that stays in CLOSE_WAIT from here to the end is met exactly
+ * once, whatever comes and goes meanwhile; sockets that come later may or may
+ * not be met.
+ *
+ * Context: process context.
+ */
+void cw_iter_start(struct cw_iter *it, struct cw_net *cn)
+{
+	it->cn = cn;
+	it->shard = 0;
+	it->cursor.sk = NULL;
+	iter_enter_shard(it);
+}
+
+/**
+ * cw_iter_stop() - end before the end
+ * @it: the iterator, at its end or not
+ *
+ * Context: process context.
+ */
+void cw_iter_stop(struct cw_iter *it)
+{
+	if (it->shard < CW_SHARDS)
+		iter_leave_shard(it);
+	it->shard = CW_SHARDS;
+}
+
+/*
+ * Looks at no more than CW_BATCH nodes, other iterators' cursors included, so
+ * that the lock is not held for long.
+ */
+static unsigned int iter_batch(struct cw_iter *it, struct cw_snap *snap,
+			       cw_want_fn want, void *arg, bool *end)
+{
+	struct cw_shard *sh = &shards[it->shard];
+	struct list_head *head = &it->cn->shard[it->shard].entries;
+	struct list_head *at = &it->cursor.list;
+	unsigned int n = 0, seen;
+	u64 now;
+
+	raw_spin_lock_irq(&sh->lock);
+	now = ktime_get_ns();
+	for (seen = 0; seen < CW_BATCH; seen++) {
+		struct cw_node *node;
+
+		if (at->next == head)
+			break;
+		node = list_entry(at->next, struct cw_node, list);
+		if (node->sk && entry_of(node)->spell > it->limit)
+			break;
+		at = at->next;
+		if (!node->sk)
+			continue;
+		entry_snap(entry_of(node), now, &snap[n]);
+		if (want && !want(&snap[n], arg))
+			continue;
+		sock_hold(node->sk);
+		n++;
+	}
+	*end = seen < CW_BATCH;
+	if (at != &it->cursor.list)
+		list_move(&it->cursor.list, at);
+	raw_spin_unlock_irq(&sh->lock);
+	return n;
+}
+
+/**
+ * cw_iter_next() - copy the next sockets
+ * @it: the iterator
+ * @snap: room for CW_BATCH copies, each of which comes with a reference on its
+ *	socket that the caller puts
+ * @want: which ones; NULL for all
+ * @arg: for @want
+ *
+ * Notices progress of every socket that it passes.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: how many were copied; 0 at the end, and only there.
+ */
+unsigned int cw_iter_next(struct cw_iter *it, struct cw_snap *snap,
+			  cw_want_fn want, void *arg)
+{
+	unsigned int n = 0;
+	bool end;
+
+	while (!n && it->shard < CW_SHARDS) {
+		n = iter_batch(it, snap, want, arg, &end);
+		if (end) {
+			iter_leave_shard(it);
+			if (++it->shard < CW_SHARDS)
+				iter_enter_shard(it);
+		}
+		cond_resched();
+	}
+	return n;
+}
+
+/* ---- coming and going -------------------------------------------------- */
+
+/**
+ * cw_tracker_set_starved() - was a socket left out for want of room?
+ * @yes: then the next entry that becomes free asks for a walk
+ *
+ * Context: process context.
+ */
+void cw_tracker_set_starved(bool yes)
+{
+	WRITE_ONCE(starved, yes);
+}
+
+/**
+ * cw_tracker_info() - the tracker's internals
+ * @info: gets them
+ *
+ * Context: process context, may sleep.
+ */
+void cw_tracker_info(struct cw_tracker_info *info)
+{
+	unsigned int i, c;
+
+	*info = (struct cw_tracker_info) {
+		.chains = CW_SHARDS << chain_bits,
+		.entry_size = kmem_cache_size(entry_cache),
+		.max_tracked = max_used,
+		.tight = READ_ONCE(tight),
+	};
+	for (i = 0; i < CW_SHARDS; i++) {
+		struct cw_shard *sh = &shards[i];
+
+		info->used += READ_ONCE(sh->used);
+		info->free += READ_ONCE(sh->free);
+		for (c = 0; c < BIT(chain_bits); c++) {
+			struct hlist_node *at;
+			unsigned int len = 0;
+
+			if (hlist_empty(&sh->chains[c]))
+				continue;
+			raw_spin_lock_irq(&sh->lock);
+			hlist_for_each(at, &sh->chains[c])
+				len++;
+			raw_spin_unlock_irq(&sh->lock);
+			info->longest = max(info->longest, len);
+			cond_resched();
+		}
+	}
+}
+
+/**
+ * cw_tracker_net_init() - prepare a namespace's part
+ * @cn: the namespace
+ */
+void cw_tracker_net_init(struct cw_net *cn)
+{
+	unsigned int i;
+
+	for (i = 0; i < CW_SHARDS; i++)
+		INIT_LIST_HEAD(&cn->shard[i].entries);
+}
+
+/* Unlinks up to CW_BATCH entries.  Return: how many sockets are to be put. */
+static unsigned int net_drain(struct cw_net *cn, struct cw_shard *sh,
+			      struct sock **sk)
+{
+	struct cw_net_shard *ns = shard_of(cn, sh);
+	unsigned int n = 0;
+
+	raw_spin_lock_irq(&sh->lock);
+	while (n < CW_BATCH && !list_empty(&ns->entries)) {
+		struct cw_node *node = list_first_entry(&ns->entries,
+							struct cw_node, list);
+
+		sk[n++] = node->sk;
+		entry_del(sh, ns, entry_of(node));
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	return n;
+}
+
+/**
+ * cw_tracker_net_close() - take no more sockets of a namespace
+ * @cn: the namespace
+ *
+ * Entries are added, and the sweeper woken, under a shard's lock after a look at
+ * @dead, so neither happens any more when this returns.
+ *
+ * Context: process context.
+ */
+void cw_tracker_net_close(struct cw_net *cn)
+{
+	unsigned int i;
+
+	WRITE_ONCE(cn->dead, true);
+	for (i = 0; i < CW_SHARDS; i++) {
+		raw_spin_lock_irq(&shards[i].lock);
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
+}
+
+/**
+ * cw_tracker_net_exit() - let go of a namespace's sockets
+ * @cn: the namespace, closed; no iterator is in it
+ *
+ * Context: process context, may sleep.
+ */
+void cw_tracker_net_exit(struct cw_net *cn)
+{
+	struct sock *sk[CW_BATCH];
+	unsigned int i, n, k;
+
+	for (i = 0; i < CW_SHARDS; i++) {
+		while ((n = net_drain(cn, &shards[i], sk))) {
+			for (k = 0; k < n; k++)
+				sock_put(sk[k]);
+			cond_resched();
+		}
+	}
+}
+
+/**
+ * cw_tracker_init() - make the set
+ * @max_tracked: most sockets to track
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cw_tracker_init(unsigned int max_tracked)
+{
+	unsigned int i;
+
+	/* Chains of 16 when full; a few pages at least, half a MiB at most. */
+	chain_bits = ilog2(clamp(roundup_pow_of_two(max_tracked / 16 + 1),
+				 1024UL, 65536UL) / CW_SHARDS);
+	max_used = max_tracked;
+	chains = kvcalloc(CW_SHARDS << chain_bits, sizeof(*chains), GFP_KERNEL);
+	if (!chains)
+		return -ENOMEM;
+	entry_cache = KMEM_CACHE(cw_entry, 0);
+	if (!entry_cache)
+		goto no_cache;
+	for (i = 0; i < CW_SHARDS; i++) {
+		raw_spin_lock_init(&shards[i].lock);
+		shards[i].chains = chains + (i << chain_bits);
+		INIT_LIST_HEAD(&shards[i].pool);
+	}
+	if (cw_tracker_fill())
+		return 0;
+	cw_tracker_exit();
+	return -ENOMEM;
+
+no_cache:
+	kvfree(chains);
+	return -ENOMEM;
+}
+
+/**
+ * cw_tracker_stop() - leave the pools alone
+ *
+ * Called when nothing enters or leaves any more.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_tracker_stop(void)
+{
+	cancel_work_sync(&refill_work);
+	cancel_delayed_work_sync(&trim_work);
+}
+
+/**
+ * cw_tracker_exit() - free the set
+ *
+ * Every namespace has let go of its sockets.
+ */
+void cw_tracker_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < CW_SHARDS; i++)
+		entries_free(&shards[i].pool);
+	kmem_cache_destroy(entry_cache);
+	kvfree(chains);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The walk: goes through the established hash of every namespace and adopts
+ * the sockets in CLOSE_WAIT that are not tracked.  It runs once when the module
+ * is loaded, once more a little later for what was under way then, after
+ * transitions were missed, and every CW_WALK_PERIOD where there are no events.
+ */
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+#include <net/inet_hashtables.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "main.h"
+#include "netns.h"
+#include "tracker.h"
+#include "walk.h"
+
+#define WALK_PERIOD	(5 * HZ)	/* without events, and once after load */
+#define WALK_DELAY_MIN	HZ		/* after a request; doubles while in vain */
+#define WALK_DELAY_MAX	(64 * HZ)
+
+static void walk_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(walk_work, walk_work_fn);
+static unsigned long walk_delay = WALK_DELAY_MIN;
+static bool walk_periodic;
+static bool walk_stopped = true;
+
+/**
+ * struct walk - one walk
+ * @sk: sockets to adopt, each with a reference
+ * @n: how many
+ * @busy: one was in use and could not be adopted
+ * @full: one could not be adopted for want of room
+ */
+struct walk {
+	struct sock *sk[CW_BATCH];
+	unsigned int n;
+	bool busy;
+	bool full;
+};
+
+/*
+ * Adopts a socket unless a user owns it: the owner may be about to change the
+ * state, and has possibly passed the tracepoint already.
+ */
+static void walk_adopt(struct walk *w, struct sock *sk)
+{
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (sock_owned_by_user(sk))
+		w->busy = true;
+	else if (sk->sk_state == TCP_CLOSE_WAIT && !cw_track_adopt(sk))
+		w->full = true;
+	bh_unlock_sock(sk);
+	local_bh_enable();
+}
+
+static void walk_flush(struct walk *w)
+{
+	unsigned int i;
+
+	if (w->n)
+		cw_tracker_fill();
+	for (i = 0; i < w->n; i++) {
+		walk_adopt(w, w->sk[i]);
+		sock_put(w->sk[i]);
+	}
+	w->n = 0;
+	cond_resched();
+}
+
+/*
+ * Collects from one bucket, from its @skip-th candidate on.  TIME_WAIT and
+ * NEW_SYN_RECV sockets are in the table too, and are much smaller than struct
+ * sock: nothing but struct sock_common may be read before the state says that
+ * this is a full socket.
+ *
+ * Return: how many candidates were looked at, counted from the first.
+ */
+static unsigned int walk_bucket(struct walk *w, struct inet_hashinfo *h,
+				unsigned int bucket, unsigned int skip)
+{
+	spinlock_t *lock = inet_ehash_lockp(h, bucket);
+	struct hlist_nulls_node *node;
+	unsigned int seen = 0;
+	struct sock *sk;
+
+	spin_lock_bh(lock);
+	sk_nulls_for_each(sk, node, &h->ehash[bucket].chain) {
+		if (sk->sk_state != TCP_CLOSE_WAIT ||
+		    sk->sk_protocol != IPPROTO_TCP)
+			continue;
+		if (seen++ < skip || cw_tracked(sk))
+			continue;
+		if (w->n == CW_BATCH) {
+			seen--;
+			break;
+		}
+		if (refcount_inc_not_zero(&sk->sk_refcnt))
+			w->sk[w->n++] = sk;
+	}
+	spin_unlock_bh(lock);
+	return seen;
+}
+
+static void walk_table(struct walk *w, struct inet_hashinfo *h)
+{
+	unsigned int bucket, seen;
+
+	for (bucket = 0; bucket <= h->ehash_mask; bucket++) {
+		if (!(bucket % 1024))
+			cond_resched();
+		if (hlist_nulls_empty(&h->ehash[bucket].chain))
+			continue;
+		if (READ_ONCE(walk_stopped))
+			return;
+		seen = walk_bucket(w, h, bucket, 0);
+		while (w->n == CW_BATCH) {
+			walk_flush(w);
+			seen = walk_bucket(w, h, bucket, seen);
+		}
+	}
+	walk_flush(w);
+}
+
+static void walk_all(struct walk *w)
+{
+	struct inet_hashinfo *common = cw_hashinfo(&init_net);
+	unsigned long index = 0;
+	struct cw_net *cn;
+
+	cw_tracker_set_starved(false);
+	walk_table(w, common);
+	while ((cn = cw_netns_next(&index))) {
+		/* A namespace either shares the common table or has its own. */
+		if (cw_hashinfo(cn->net) != common)
+			walk_table(w, cw_hashinfo(cn->net));
+		atomic64_inc(&cn->walks);
+		cw_netns_put(cn);
+	}
+	if (w->full)
+		cw_tracker_set_starved(true);
+}
+
+static void walk_queue(unsigned long delay)
+{
+	if (!READ_ONCE(walk_stopped))
+		queue_delayed_work(cw_wq, &walk_work, delay);
+}
+
+/*
+ * A socket in use is tried again soon, and ever later if it stays so.  When the
+ * set is full there is no sense in another walk before something has left,
+ * which asks for one; not at once if the last one was in vain.
+ */
+static void walk_work_fn(struct work_struct *work)
+{
+	struct walk w = {};
+
+	walk_all(&w);
+	if (w.busy || w.full)
+		WRITE_ONCE(walk_delay, min(2 * walk_delay, WALK_DELAY_MAX));
+	else
+		WRITE_ONCE(walk_delay, WALK_DELAY_MIN);
+	if (walk_periodic)
+		walk_queue(WALK_PERIOD);
+	else if (w.busy)
+		walk_queue(walk_delay);
+}
+
+/**
+ * cw_walk_request() - transitions were missed, or there is room again
+ *
+ * Context: any but hard interrupt; may be called with a shard's lock held.
+ */
+void cw_walk_request(void)
+{
+	walk_queue(READ_ONCE(walk_delay));
+}
+
+/**
+ * cw_walk_start() - walk now, and again in a few seconds
+ * @periodic: and again and again
+ *
+ * Context: process context, may sleep.
+ */
+void cw_walk_start(bool periodic)
+{
+	struct walk w = {};
+
+	walk_periodic = periodic;
+	WRITE_ONCE(walk_stopped, false);
+	walk_all(&w);
+	walk_queue(WALK_PERIOD);
+}
+
+/**
+ * cw_walk_stop() - end a walk that is under way and make no other
+ *
+ * Nobody who requests walks is left when this is called.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_walk_stop(void)
+{
+	WRITE_ONCE(walk_stopped, true);
+	cancel_delayed_work_sync(&walk_work);
+}
