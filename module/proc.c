@@ -69,6 +69,8 @@ static void *ports_row_at(struct ports_reader *r, loff_t pos)
 	for (; row && r->pos < pos; r->pos++)
 		row = xa_find_after(&r->ports.rows, &r->key, ULONG_MAX,
 				    XA_PRESENT);
+	if (!row)
+		r->key = ULONG_MAX;	/* no row has that: stay at the end */
 	return row;
 }
 
