@@ -230,6 +230,7 @@ class Effects(Case):
 
     def test_established_connections_are_left_alone(self):
         cw.put("timeout", 1)
+        cw.put("port_timeouts", "out:1-65535=0")    # the other end of `half`
         lsn = self.listener()
         healthy = [self.keep(net.connection(lsn, d)) for d in ("in", "out")]
         half = self.keep(net.connection(lsn))   # we closed, they did not: FIN_WAIT2
@@ -469,7 +470,8 @@ class Progress(Case):
         spell.app.shutdown(socket.SHUT_WR)      # behind data: LAST_ACK for long
         self.assert_stats(entered=1, left=1, sockets=0)
         self.pass_time(time.monotonic() + latest(1) + 1)
-        self.assertFalse(net.aborted(spell.app, 0))
+        self.assertFalse(net.aborted(spell.app, 0) & select.POLLERR)
+        self.assertEqual(spell.app.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
         self.assertGreater(len(net.drain(spell.peer)), 1000)
 
 

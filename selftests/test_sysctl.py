@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 
-from lib import cw, kernel, ktap, net
+from lib import cw, kernel, ktap
 
 RULES = cw.SYSCTL + "port_timeouts"
 

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Loading and unloading, at any moment and under any load."""
+import os
+import random
+import threading
+import time
+
+from lib import cw, ktap, net
+from lib.ktap import SLOW
+
+
+class Case(cw.Case):
+    limit = 300
+
+    def setUp(self):
+        super().setUp()
+        if not cw.module_file():
+            self.skipTest("CW_MODULE_DIR does not name a directory with the module")
+        self.addCleanup(self._module_as_before)
+
+
+class Parameters(Case):
+    def test_refused(self):
+        """A value that makes no sense: a clean error, nothing left behind."""
+        self.assertEqual(cw.unload(), "")
+        for name, value in (("max_tracked", "0"), ("max_tracked", "-1"), ("max_tracked", "x"),
+                            ("tracking", "foo"), ("tracking", ""), ("tracking", "EVENTS"),
+                            ("default_timeout", "31536001"), ("default_timeout", "-1"),
+                            ("default_timeout", "x"), ("default_timeout", "4294967296")):
+            with self.subTest(name=name, value=value):
+                problem = cw.load(**{name: value})
+                self.assertRegex(problem, "(?i)invalid|inval|range")
+                self.assertFalse(cw.loaded())
+                self.assertFalse(os.path.exists(cw.TABLES))
+                self.assertFalse(os.path.exists(cw.SYSCTL + "timeout"))
+        self.assertEqual(cw.load(), "")
+
+    def test_extremes(self):
+        for params in ({"max_tracked": 1}, {"max_tracked": 4294967295},
+                       {"default_timeout": 31536000}, {"tracking": "events"},
+                       {"tracking": "walk", "max_tracked": 1, "default_timeout": 1}):
+            with self.subTest(params=params):
+                if cw.loaded():
+                    self.assertEqual(cw.unload(), "")
+                self.assertEqual(cw.load(**params), "")
+                with self.netns():
+                    self.spell()
+                    cw.ports(), cw.sockets(), cw.stats()
+
+
+class Unload(Case):
+    def test_with_sockets(self):
+        """The sockets stay as they are."""
+        for timeout in (0, 1, 1000):
+            with self.subTest(timeout=timeout):
+                cw.put("timeout", timeout)
+                spells = [self.spell(c) for c in ("unread", "held", "unnoticed", "sending",
+                                                  "unaccepted")]
+                self.assertEqual(cw.unload(), "")
+                for spell in spells[:4]:
+                    self.assertEqual(net.state(spell.app), net.CLOSE_WAIT)
+                    self.assertFalse(net.aborted(spell.app, 0))
+                spells[0].peer.settimeout(10)
+                spells[0].app.send(b"x")
+                self.assertEqual(spells[0].peer.recv(1), b"x")
+                for spell in spells:
+                    spell.close()
+                self.assertEqual(cw.load(), "")
+
+    def test_no_reaping_afterwards(self):
+        cw.put("timeout", 1)
+        spell = self.spell()
+        self.assertEqual(cw.unload(), "")
+        end = time.monotonic() + 3
+        self.assertFalse(net.aborted(spell.app, end - time.monotonic()))
+        self.assertEqual(cw.load(), "")
+        self.assertEqual(cw.get("timeout"), "0", "a policy does not outlive the module")
+
+    def test_while_reaping(self):
+        """At a moment when the reaper is at work."""
+        for _ in range(ktap.count(6, 2)):
+            apps = self.bulk(ktap.count(200, 20))
+            cw.put("reap_rate", 100)
+            cw.put("timeout", 1)
+            net.wait_until(lambda: cw.stats()["reaped_timeout"], "the first reap")
+            self.assertEqual(cw.unload(), "")
+            reaped = sum(bool(net.aborted(a, 0)) for a in apps)
+            self.assertGreater(reaped, 0)
+            for app in apps:
+                app.close()
+            self.assertEqual(cw.load(), "")
+
+    def test_busy_namespaces(self):
+        """With sockets and timeouts in many namespaces."""
+        spaces = [self.netns() for _ in range(ktap.count(20, 3))]
+        for ns in spaces:
+            with ns:
+                self.bulk(3)
+                cw.put("timeout", 1)
+        self.assertEqual(cw.unload(), "")
+        self.assertEqual(cw.load(), "")
+        for ns in spaces:
+            with ns:
+                net.wait_until(lambda: cw.stats()["sockets"] in (0, 3), "the walk")
+                self.assertEqual(cw.get("timeout"), "0")
+
+
+class Loop(Case):
+    limit = 600
+
+    def setUp(self):
+        super().setUp()
+        self.stop = threading.Event()
+        self.problems = []
+        self.threads = []
+
+    def background(self, function):
+        """Runs function() again and again in a thread, until the test is over."""
+        def run():
+            try:
+                while not self.stop.is_set():
+                    function()
+            except Exception as e:  # pylint: disable=broad-except
+                self.problems.append(f"{function.__name__}: {e!r}")
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.threads.append(thread)
+
+    def churn(self):
+        with net.listener() as lsn:
+            for app in net.bulk(10, lsn):
+                app.close()
+            net.churn(lsn, 5)
+            pair = net.connection(lsn)
+            net.reset(pair.peer)
+            pair.close()
+
+    def leak(self):
+        """Half of them stay until the module has come and gone some times."""
+        with net.listener() as lsn:
+            apps = net.bulk(10, lsn)
+            self.stop.wait(random.random())
+            for app in apps:
+                app.close()
+
+    def read(self):
+        for function in (cw.ports, cw.sockets, cw.stats):
+            try:
+                function()
+            except OSError:
+                pass    # not loaded, or going
+
+    def write(self):
+        for name, value in (("timeout", 1), ("port_timeouts", "80=1,out:1-9=0"),
+                            ("reap_rate", 50), ("action", "observe"), ("action", "reap"),
+                            ("timeout", 0)):
+            try:
+                cw.put(name, value)
+            except OSError:
+                pass
+
+    def spaces(self):
+        with net.NetNS() as ns:
+            with net.listener() as lsn:
+                apps = net.bulk(3, lsn)
+                try:
+                    cw.put("timeout", 1)
+                except OSError:
+                    pass
+                for app in apps:
+                    app.close()
+        ns.close()
+
+    def rounds(self, number, hold):
+        try:
+            for i in range(number):
+                self.assertEqual(cw.unload(), "", f"round {i}")
+                self.assertEqual(cw.load(tracking=("events", "walk")[i % 5 == 4],
+                                         default_timeout=(0, 1)[i % 2]), "", f"round {i}")
+                hold(i)
+                self.assertEqual(self.problems, [])
+        finally:
+            self.stop.set()
+            for t in self.threads:
+                t.join(60 * SLOW)
+        self.assertEqual(self.problems, [])
+
+    def test_under_load(self):
+        """Churn, leaks, readers, writers, namespaces; the module comes and goes."""
+        for function in (self.churn, self.leak, self.read, self.read, self.write, self.spaces):
+            self.background(function)
+        self.rounds(ktap.count(40, 3), lambda i: self.stop.wait(random.random() * 0.5))
+
+    def test_as_fast_as_it_goes(self):
+        self.background(self.churn)
+        self.background(self.spaces)
+        self.rounds(ktap.count(40, 3), lambda i: None)
+
+    def test_works_after_it(self):
+        """After many rounds it still counts, and lets go of all."""
+        for _ in range(ktap.count(10, 2)):
+            self.assertEqual(cw.unload(), "")
+            self.assertEqual(cw.load(), "")
+        before = cw.stats()
+        spell = self.spell()
+        self.assert_stats(before, entered=1, sockets=1)
+        cw.put("timeout", 1)
+        self.assertTrue(net.aborted(spell.app, 2 + cw.SLACK))
+        self.assert_stats(before, entered=1, reaped_timeout=1, sockets=0)
+
+
+if __name__ == "__main__":
+    ktap.main()
