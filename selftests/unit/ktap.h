@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <linux/kernel.h>
 
 struct ktap_test {
@@ -20,6 +21,9 @@ struct ktap_test {
 
 /* A loop that goes wrong says enough with its first failures. */
 #define KTAP_SHOWN 10
+
+/* Seconds for one test: one that hangs ends by a signal, and so fails. */
+#define KTAP_TIMEOUT 300
 
 static unsigned int ktap_failures;
 
@@ -82,6 +86,7 @@ static inline int ktap_main(const struct ktap_test *test, unsigned int n)
 	printf("KTAP version 1\n1..%u\n", n);
 	for (i = 0; i < n; i++) {
 		ktap_failures = 0;
+		alarm(KTAP_TIMEOUT);
 		test[i].run();
 		if (ktap_failures > KTAP_SHOWN)
 			printf("# and %u more\n", ktap_failures - KTAP_SHOWN);
