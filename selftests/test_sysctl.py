@@ -12,23 +12,23 @@ RULES = cw.SYSCTL + "port_timeouts"
 
 # what is written, and what it reads back as
 CANONICAL = (
-    ("80=5", "in:80=5"),
-    ("in:80=5", "in:80=5"),
+    ("80=5", "80=5"),
+    ("in:80=5", "80=5"),
     ("out:80=5", "out:80=5"),
-    ("80-90=5", "in:80-90=5"),
-    ("80-80=5", "in:80=5"),
-    ("443=1,80=2", "in:80=2,in:443=1"),
-    ("443=1 80=2", "in:80=2,in:443=1"),
-    ("443=1, 80=2", "in:80=2,in:443=1"),
-    ("443=1\n80=2\n", "in:80=2,in:443=1"),
-    ("443=1\t80=2", "in:80=2,in:443=1"),
-    ("  80=5  ", "in:80=5"),
-    ("out:1=1,1=2", "in:1=2,out:1=1"),
-    ("out:80=1,in:80=2", "in:80=2,out:80=1"),
-    ("80-90=1,91-100=1", "in:80-90=1,in:91-100=1"),
-    ("80=0", "in:80=0"),
-    ("1-65535=31536000", "in:1-65535=31536000"),
-    ("65535=1", "in:65535=1"),
+    ("80-90=5", "80-90=5"),
+    ("80-80=5", "80=5"),
+    ("443=1,80=2", "80=2,443=1"),
+    ("443=1 80=2", "80=2,443=1"),
+    ("443=1, 80=2", "80=2,443=1"),
+    ("443=1\n80=2\n", "80=2,443=1"),
+    ("443=1\t80=2", "80=2,443=1"),
+    ("  80=5  ", "80=5"),
+    ("out:1=1,1=2", "1=2,out:1=1"),
+    ("out:80=1,in:80=2", "80=2,out:80=1"),
+    ("80-90=1,91-100=1", "80-90=1,91-100=1"),
+    ("80=0", "80=0"),
+    ("1-65535=31536000", "1-65535=31536000"),
+    ("65535=1", "65535=1"),
 )
 
 BAD_RULES = (
@@ -101,7 +101,7 @@ class Values(Case):
     def test_bad_actions(self):
         cw.put("action", "observe")
         for value in ("", "Reap", "REAP", "reaps", "rea", "observ", "observed", "kill", "0",
-                      "1", "reap observe", "reap,observe", "reap\0", "x" * 5000, "\n"):
+                      "1", "reap observe", "reap,observe", "x" * 5000, "\n"):
             if value == "":
                 continue    # write(2) of nothing does nothing
             with self.subTest(value=value[:20]):
@@ -137,7 +137,7 @@ class Rules(Case):
                 cw.put("port_timeouts", value)
             except OSError as e:
                 self.assertEqual(e.errno, errno.EINVAL)
-                self.assertEqual(self.separated(), "in:80=5")
+                self.assertEqual(self.separated(), "80=5")
 
     def test_cleared(self):
         for nothing in ("\n", " ", " \n", ","):
@@ -151,7 +151,7 @@ class Rules(Case):
                     self.assertEqual(cw.get("port_timeouts"), "")
 
     def test_128_rules(self):
-        rules = [f"in:{10000 + 2 * i}-{10001 + 2 * i}={31536000 - i}" for i in range(64)]
+        rules = [f"{10000 + 2 * i}-{10001 + 2 * i}={31536000 - i}" for i in range(64)]
         rules += [f"out:{10000 + 2 * i}-{10001 + 2 * i}={31536000 - i}" for i in range(64)]
         cw.put("port_timeouts", ",".join(reversed(rules)))
         self.assertEqual(self.separated(), ",".join(rules))
@@ -174,7 +174,7 @@ class Rules(Case):
         self.assertEqual(self.whole(), before)
 
     def test_small_reads(self):
-        rules = ",".join(f"in:{1000 + i}={i}" for i in range(128))
+        rules = ",".join(f"{1000 + i}={i}" for i in range(128))
         cw.put("port_timeouts", rules)
         whole = cw.get("port_timeouts") + "\n"
         for size in (1, 7, 100, 4096):
@@ -200,7 +200,7 @@ class Rules(Case):
                 f.write(b"82=7")
             except OSError:
                 pass
-        self.assertIn(self.separated(), ("in:81=6", "in:82=7"))
+        self.assertIn(self.separated(), ("81=6", "82=7"))
 
 
 class Permissions(Case):
@@ -237,14 +237,14 @@ class Permissions(Case):
     def test_root_of_a_container(self):
         """Root in a user and network namespace of its own may set its own."""
         def inside():
-            for name, value in (("timeout", "5"), ("port_timeouts", "in:80=1"),
+            for name, value in (("timeout", "5"), ("port_timeouts", "80=1"),
                                 ("action", "observe"), ("reap_rate", "5")):
                 cw.put(name, value)
                 if cw.get(name) != value:
                     return name
             return self.whole()
         child = kernel.in_user_ns(inside, net=True)
-        self.assertEqual(child.result(), {"timeout": "5", "port_timeouts": "in:80=1",
+        self.assertEqual(child.result(), {"timeout": "5", "port_timeouts": "80=1",
                                           "action": "observe", "reap_rate": "5"})
         self.assertEqual(self.whole(), cw.SYSCTLS)
 
@@ -316,7 +316,7 @@ class Concurrent(Case):
 
     def test_never_mixed(self):
         """Writers with sets of rules of their own; readers see one of them whole."""
-        sets = [",".join(f"in:{1000 * k + i}={k}" for i in range(1, 101)) for k in range(1, 5)]
+        sets = [",".join(f"{1000 * k + i}={k}" for i in range(1, 101)) for k in range(1, 5)]
         rounds = ktap.count(200, 10)
         seen, problems = set(), []
         cw.put("port_timeouts", sets[0])

@@ -7,7 +7,6 @@ import faulthandler
 import os
 import signal
 import sys
-import traceback
 import unittest
 
 # A debug kernel under emulation is slow: CW_SCALE multiplies the numbers of
@@ -49,7 +48,7 @@ class Result(unittest.TestResult):
         signal.setitimer(signal.ITIMER_REAL, limit, 20)
 
     def _problem(self, test, err):
-        self.problems.append("".join(traceback.format_exception(*err)))
+        self.problems.append(self._exc_info_to_string(err, test))
         if not hasattr(test, "_testMethodName"):
             self._report(str(test))  # a fixture of a class or a module
 
@@ -61,8 +60,8 @@ class Result(unittest.TestResult):
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
-            text = "".join(traceback.format_exception(*err))
-            self.problems.append(f"with {subtest.params}:\n{text}")
+            text = self._exc_info_to_string(err, test)
+            self.problems.append(f"with {dict(subtest.params)}:\n{text}")
 
     def addSkip(self, test, reason):
         self.skip_reason = reason
