@@ -37,7 +37,7 @@ class Parameters(Case):
         self.assertEqual(cw.load(), "")
 
     def test_extremes(self):
-        for params in ({"max_tracked": 1}, {"max_tracked": 4294967295},
+        for params in ({"max_tracked": 1}, {"max_tracked": 100000000},
                        {"default_timeout": 31536000}, {"tracking": "events"},
                        {"tracking": "walk", "max_tracked": 1, "default_timeout": 1}):
             with self.subTest(params=params):
