@@ -190,12 +190,12 @@ class Loop(Case):
         """Churn, leaks, readers, writers, namespaces; the module comes and goes."""
         for function in (self.churn, self.leak, self.read, self.read, self.write, self.spaces):
             self.background(function)
-        self.rounds(ktap.count(40, 3), lambda i: self.stop.wait(random.random() * 0.5))
+        self.rounds(ktap.count(25, 3), lambda i: self.stop.wait(random.random() * 0.5))
 
     def test_as_fast_as_it_goes(self):
         self.background(self.churn)
         self.background(self.spaces)
-        self.rounds(ktap.count(40, 3), lambda i: None)
+        self.rounds(ktap.count(25, 3), lambda i: None)
 
     def test_works_after_it(self):
         """After many rounds it still counts, and lets go of all."""
