@@ -189,4 +189,4 @@ module_exit(cw_exit);
 MODULE_AUTHOR("The tcp_close_wait authors");
 MODULE_DESCRIPTION("Counts, ages and reaps TCP sockets in CLOSE_WAIT");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(CW_VERSION);
