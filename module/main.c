@@ -157,17 +157,19 @@ no_reaper:
 /*
  * Who can still be in here, after each step:
  *  1. no sweep reaps any more, nor drops an entry;
- *  2. nobody is in the probe: entries neither come nor go, and a reference keeps
- *     every socket that is left;
- *  3. no walk is under way, and none starts: there is nobody left to ask for it;
+ *  2. nobody is in the probe: no entry goes, and a reference keeps every socket
+ *     that is left;
+ *  3. no walk is under way, and none does anything: no entry comes. A namespace
+ *     that ends just now gives entries back, and may have queued one still;
  *  4. nobody is in a debugfs file;
  *  5. nobody is in a /proc file or a sysctl of any namespace, no sweep is
- *     queued, and every entry has been dropped and its socket put.  That gives
+ *     queued, and every entry has been dropped and its socket put. That gives
  *     entries back to the pools, so
- *  6. only now the pools are left alone;
- *  7. callbacks of call_rcu() free old policies and have no code of ours; what
+ *  6. only now no walk is queued, and
+ *  7. the pools are left alone;
+ *  8. callbacks of call_rcu() free old policies and have no code of ours; what
  *     they free is gone before the module's memory is;
- *  8. memory.
+ *  9. memory.
  */
 static void __exit cw_exit(void)
 {
@@ -176,6 +178,7 @@ static void __exit cw_exit(void)
 	cw_walk_stop();
 	cw_debugfs_exit();
 	cw_netns_exit();
+	cw_walk_stop();
 	cw_tracker_stop();
 	rcu_barrier();
 	cw_tracker_exit();

@@ -16,8 +16,8 @@
  *  - MPTCP closes subflows under the msk's reference on them.
  * tcp_done() on an orphan destroys the socket after the transition, which puts
  * the socket's own reference, later than ours.
- * The other places that remove entries run in process context with nothing
- * held, where freeing a socket is allowed.
+ * cw_track_drop() and cw_track_unclaim() run on a reference of their caller's;
+ * at a namespace's end nothing is held, and freeing a socket is allowed.
  */
 #include <linux/hash.h>
 #include <linux/ktime.h>
@@ -98,6 +98,12 @@ static DEFINE_RAW_SPINLOCK(tight_lock);
 /* A transition was missed or a socket not adopted for want of room. */
 static bool starved;
 
+static void set_starved(void)
+{
+	if (!READ_ONCE(starved))
+		WRITE_ONCE(starved, true);
+}
+
 static void pool_refill(struct work_struct *work);
 static void pool_trim(struct work_struct *work);
 static DECLARE_WORK(refill_work, pool_refill);
@@ -148,6 +154,17 @@ static struct cw_entry *entry_find_spell(const struct cw_shard *sh,
 	struct cw_entry *e = entry_find(sh, sk);
 
 	return e && e->spell == spell ? e : NULL;
+}
+
+/* Waits until whoever holds a shard's lock now has dropped it. */
+static void shards_pass(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < CW_SHARDS; i++) {
+		raw_spin_lock_irq(&shards[i].lock);
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
 }
 
 /* ---- the pool ---------------------------------------------------------- */
@@ -234,6 +251,13 @@ static void entries_free(struct list_head *list)
 		kmem_cache_free(entry_cache, e);
 }
 
+/* When this returns, whoever takes an entry has it admitted. */
+static void pool_tighten(void)
+{
+	WRITE_ONCE(tight, true);
+	shards_pass();
+}
+
 /* Allocates up to POOL_BATCH of @want entries and puts them into the pool. */
 static bool pool_grow(struct cw_shard *sh, s32 want)
 {
@@ -241,8 +265,8 @@ static bool pool_grow(struct cw_shard *sh, s32 want)
 	s32 n;
 
 	want = min(want, POOL_BATCH);
-	if (existing + POOL_BATCH > max_used)
-		WRITE_ONCE(tight, true);
+	if (!tight && existing + POOL_BATCH > max_used)
+		pool_tighten();
 	for (n = 0; n < want; n++) {
 		struct cw_entry *e = kmem_cache_alloc(entry_cache,
 						      GFP_KERNEL | __GFP_NOWARN);
@@ -401,14 +425,16 @@ static void entry_del(struct cw_shard *sh, struct cw_net_shard *ns,
 		cw_walk_request();
 }
 
-/* Counts the end of a spell.  Return: its length. */
-static u64 entry_account_end(struct cw_net_shard *ns, const struct cw_entry *e,
-			     enum cw_stat how)
+/* Counts the end of a spell and takes its entry out.  Return: its length. */
+static u64 entry_end(struct cw_shard *sh, const struct sock *sk,
+		     struct cw_entry *e, enum cw_stat how)
 {
+	struct cw_net_shard *ns = shard_of(cw_net(sock_net(sk)), sh);
 	u64 age = cw_since(ktime_get_ns(), e->start);
 
 	ns->stat[how]++;
 	ns->stat[CW_STAT_SPELL + cw_spell_bucket(age)]++;
+	entry_del(sh, ns, e);
 	return age;
 }
 
@@ -420,12 +446,16 @@ static void trace_enter(const struct sock *sk, u64 age, bool exact)
 	trace_cw_enter(sk, &flow, age, exact);
 }
 
-static void trace_leave(const struct sock *sk, u16 lport, u64 age, int state)
+/* Tells of the end of a spell and puts its reference, without the lock. */
+static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
 {
 	struct cw_flow flow;
 
-	cw_flow_read(&flow, sk, lport);
-	trace_cw_leave(sk, &flow, age, state);
+	if (trace_cw_leave_enabled()) {
+		cw_flow_read(&flow, sk, lport);
+		trace_cw_leave(sk, &flow, age, state);
+	}
+	sock_put(sk);
 }
 
 /**
@@ -448,8 +478,7 @@ void cw_track_enter(struct sock *sk)
 		goto out;
 	if (unlikely(!entry_add(sh, cn, sk, now, 0, true))) {
 		stat = CW_STAT_MISSED;
-		if (!READ_ONCE(starved))
-			WRITE_ONCE(starved, true);
+		set_starved();
 		if (!READ_ONCE(tight)) {
 			queue_work(cw_wq, &refill_work);
 			cw_walk_request();
@@ -494,13 +523,9 @@ void cw_track_leave(struct sock *sk, int state)
 		how = e->abort->stat;
 	}
 	lport = e->lport;
-	age = entry_account_end(shard_of(cw_net(sock_net(sk)), sh), e, how);
-	entry_del(sh, shard_of(cw_net(sock_net(sk)), sh), e);
+	age = entry_end(sh, sk, e, how);
 	raw_spin_unlock_irqrestore(&sh->lock, flags);
-
-	if (trace_cw_leave_enabled())
-		trace_leave(sk, lport, age, state);
-	sock_put(sk);
+	entry_put(sk, lport, age, state);
 }
 
 /**
@@ -544,7 +569,8 @@ bool cw_track_adopt(struct sock *sk)
 		if (added)
 			shard_of(cn, sh)->stat[CW_STAT_ADOPTED]++;
 		else
-			ok = false;
+			set_starved();
+		ok = added;
 	}
 	raw_spin_unlock_irqrestore(&sh->lock, flags);
 	if (added && trace_cw_enter_enabled())
@@ -560,10 +586,8 @@ bool cw_track_adopt(struct sock *sk)
  * The caller has looked under the socket's lock that it is not in CLOSE_WAIT.
  *
  * Context: process context.
- *
- * Return: whether it was still tracked.
  */
-bool cw_track_drop(struct sock *sk, u64 spell)
+void cw_track_drop(struct sock *sk, u64 spell)
 {
 	struct cw_shard *sh = &shards[shard_index(sk)];
 	struct cw_entry *e;
@@ -573,18 +597,12 @@ bool cw_track_drop(struct sock *sk, u64 spell)
 	raw_spin_lock_irq(&sh->lock);
 	e = entry_find_spell(sh, sk, spell);
 	if (e) {
-		struct cw_net_shard *ns = shard_of(cw_net(sock_net(sk)), sh);
-
 		lport = e->lport;
-		age = entry_account_end(ns, e, CW_STAT_LEFT);
-		entry_del(sh, ns, e);
+		age = entry_end(sh, sk, e, CW_STAT_LEFT);
 	}
 	raw_spin_unlock_irq(&sh->lock);
-	if (!e)
-		return false;
-	trace_leave(sk, lport, age, inet_sk_state_load(sk));
-	sock_put(sk);
-	return true;
+	if (e)
+		entry_put(sk, lport, age, inet_sk_state_load(sk));
 }
 
 /**
@@ -658,23 +676,23 @@ void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
 {
 	struct cw_shard *sh = &shards[shard_index(sk)];
 	struct cw_entry *e;
+	u16 lport = 0;
+	u64 age = 0;
 
 	raw_spin_lock_irq(&sh->lock);
 	e = entry_find_spell(sh, sk, spell);
 	if (e)
 		e->abort = NULL;
 	if (e && !cw_events_attached() && inet_sk_state_load(sk) == TCP_CLOSE) {
-		struct cw_net_shard *ns = shard_of(cw_net(sock_net(sk)), sh);
-
 		abort->done = true;
-		entry_account_end(ns, e, abort->stat);
-		entry_del(sh, ns, e);
+		lport = e->lport;
+		age = entry_end(sh, sk, e, abort->stat);
 	} else {
 		e = NULL;
 	}
 	raw_spin_unlock_irq(&sh->lock);
 	if (e)
-		sock_put(sk);
+		entry_put(sk, lport, age, TCP_CLOSE);
 }
 
 /**
@@ -896,14 +914,35 @@ unsigned int cw_iter_next(struct cw_iter *it, struct cw_snap *snap,
 /* ---- coming and going -------------------------------------------------- */
 
 /**
- * cw_tracker_set_starved() - was a socket left out for want of room?
- * @yes: then the next entry that becomes free asks for a walk
+ * cw_tracker_not_starved() - a walk begins, which finds what was left out
  *
  * Context: process context.
  */
-void cw_tracker_set_starved(bool yes)
+void cw_tracker_not_starved(void)
 {
-	WRITE_ONCE(starved, yes);
+	WRITE_ONCE(starved, false);
+}
+
+/**
+ * cw_tracker_has_room() - are there fewer entries in use than max_tracked?
+ *
+ * Takes every shard's lock in turn: an entry that was given back before is
+ * seen here, and one that is given back later asks for a walk if a socket was
+ * left out before this call.
+ *
+ * Context: process context.
+ */
+bool cw_tracker_has_room(void)
+{
+	unsigned int i;
+	u64 used = 0;
+
+	for (i = 0; i < CW_SHARDS; i++) {
+		raw_spin_lock_irq(&shards[i].lock);
+		used += shards[i].used;
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
+	return used < max_used;
 }
 
 /**
@@ -985,13 +1024,8 @@ static unsigned int net_drain(struct cw_net *cn, struct cw_shard *sh,
  */
 void cw_tracker_net_close(struct cw_net *cn)
 {
-	unsigned int i;
-
 	WRITE_ONCE(cn->dead, true);
-	for (i = 0; i < CW_SHARDS; i++) {
-		raw_spin_lock_irq(&shards[i].lock);
-		raw_spin_unlock_irq(&shards[i].lock);
-	}
+	shards_pass();
 }
 
 /**

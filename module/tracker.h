@@ -188,13 +188,14 @@ void cw_tracker_net_init(struct cw_net *cn);
 void cw_tracker_net_close(struct cw_net *cn);
 void cw_tracker_net_exit(struct cw_net *cn);
 bool cw_tracker_fill(void);
-void cw_tracker_set_starved(bool yes);
+void cw_tracker_not_starved(void);
+bool cw_tracker_has_room(void);
 void cw_tracker_info(struct cw_tracker_info *info);
 
 void cw_track_enter(struct sock *sk);
 void cw_track_leave(struct sock *sk, int state);
 bool cw_track_adopt(struct sock *sk);
-bool cw_track_drop(struct sock *sk, u64 spell);
+void cw_track_drop(struct sock *sk, u64 spell);
 bool cw_tracked(const struct sock *sk);
 bool cw_track_empty(struct cw_net *cn);
 

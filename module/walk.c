@@ -132,7 +132,7 @@ static void walk_all(struct walk *w)
 	unsigned long index = 0;
 	struct cw_net *cn;
 
-	cw_tracker_set_starved(false);
+	cw_tracker_not_starved();
 	walk_table(w, common);
 	while ((cn = cw_netns_next(&index))) {
 		/* A namespace either shares the common table or has its own. */
@@ -141,8 +141,6 @@ static void walk_all(struct walk *w)
 		atomic64_inc(&cn->walks);
 		cw_netns_put(cn);
 	}
-	if (w->full)
-		cw_tracker_set_starved(true);
 }
 
 static void walk_queue(unsigned long delay)
@@ -152,14 +150,17 @@ static void walk_queue(unsigned long delay)
 }
 
 /*
- * A socket in use is tried again soon, and ever later if it stays so.  When the
- * set is full there is no sense in another walk before something has left,
- * which asks for one; not at once if the last one was in vain.
+ * A socket in use is tried again soon, and ever later if it stays so; the same
+ * if memory was short.  When the set is full there is no sense in another walk
+ * before something has left, which asks for one; not at once if the last one
+ * was in vain.
  */
 static void walk_work_fn(struct work_struct *work)
 {
 	struct walk w = {};
 
+	if (READ_ONCE(walk_stopped))
+		return;
 	walk_all(&w);
 	if (w.busy || w.full)
 		WRITE_ONCE(walk_delay, min(2 * walk_delay, WALK_DELAY_MAX));
@@ -167,7 +168,7 @@ static void walk_work_fn(struct work_struct *work)
 		WRITE_ONCE(walk_delay, WALK_DELAY_MIN);
 	if (walk_periodic)
 		walk_queue(WALK_PERIOD);
-	else if (w.busy)
+	else if (w.busy || (w.full && cw_tracker_has_room()))
 		walk_queue(walk_delay);
 }
 
@@ -200,7 +201,8 @@ void cw_walk_start(bool periodic)
 /**
  * cw_walk_stop() - end a walk that is under way and make no other
  *
- * Nobody who requests walks is left when this is called.
+ * A request that comes at the same time can still queue the work, which then
+ * does nothing.  So this is called once more when nobody is left to make one.
  *
  * Context: process context, may sleep.
  */
