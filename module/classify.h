@@ -24,6 +24,8 @@ enum cw_class {
 /**
  * cw_class_name() - the word that users read
  * @class: one of enum cw_class
+ *
+ * Return: the word.
  */
 static inline const char *cw_class_name(enum cw_class class)
 {
@@ -58,6 +60,8 @@ static inline u32 cw_rx_bytes(u32 rcv_nxt, u32 copied_seq)
  * cw_tx_bytes() - bytes written and not yet acknowledged, sent or not
  * @write_seq: sequence number behind the last byte written
  * @snd_una: first sequence number not acknowledged
+ *
+ * Return: bytes.
  */
 static inline u32 cw_tx_bytes(u32 write_seq, u32 snd_una)
 {
@@ -130,6 +134,8 @@ static inline unsigned int cw_age_bucket(u64 ns)
  * cw_since() - time from one moment to another, never negative
  * @now: CLOCK_MONOTONIC in nanoseconds
  * @then: the same, possibly read a little later on another CPU
+ *
+ * Return: nanoseconds.
  */
 static inline u64 cw_since(u64 now, u64 then)
 {

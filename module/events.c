@@ -79,6 +79,8 @@ void cw_events_detach(void)
 
 /**
  * cw_events_attached() - are ages exact, or is there only the walk?
+ *
+ * Return: the former.
  */
 bool cw_events_attached(void)
 {

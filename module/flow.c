@@ -4,6 +4,7 @@
 #include <linux/string.h>
 #include <net/inet_sock.h>
 
+#include "compat/compat.h"
 #include "flow.h"
 
 /**
@@ -15,16 +16,13 @@
  */
 void cw_flow_read(struct cw_flow *flow, const struct sock *sk, u16 lport)
 {
-	flow->family = sk->sk_family;
+	flow->family = READ_ONCE(sk->sk_family);	/* IPV6_ADDRFORM changes it */
 	flow->lport = lport;
 	flow->rport = ntohs(sk->sk_dport);
-#if IS_ENABLED(CONFIG_IPV6)
-	if (sk->sk_family == AF_INET6) {
-		flow->local.ip6 = sk->sk_v6_rcv_saddr;
-		flow->remote.ip6 = sk->sk_v6_daddr;
+	if (flow->family == AF_INET6) {
+		cw_addrs6_read(sk, &flow->local.ip6, &flow->remote.ip6);
 		return;
 	}
-#endif
 	flow->local.ip = sk->sk_rcv_saddr;
 	flow->remote.ip = sk->sk_daddr;
 }

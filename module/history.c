@@ -66,36 +66,33 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 }
 
 /**
- * cw_history_each() - report every port, in no order
+ * cw_history_read() - what every port was reaped from
  * @h: a namespace's history
- * @fn: gets cw_port_key() and count, may sleep; the older ports come as port 0.
- *	Stops at the first error that it returns
- * @arg: for @fn
+ * @rows: room for CW_HISTORY_ROWS; the older ports come as port 0
  *
  * Context: process context, may sleep.
  *
- * Return: 0 or the error.
+ * Return: how many rows, in no order.
  */
-int cw_history_each(struct cw_history *h,
-		    int (*fn)(unsigned long key, u64 reaped, void *arg),
-		    void *arg)
+unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows)
 {
 	struct history_port *p;
-	unsigned long key;
-	unsigned int dir;
-	int err = 0;
+	unsigned int n = 0, dir;
 
 	mutex_lock(&h->lock);
-	for (dir = 0; dir < CW_NDIR && !err; dir++)
+	for (dir = 0; dir < CW_NDIR; dir++)
 		if (h->older[dir])
-			err = fn(cw_port_key(dir, 0), h->older[dir], arg);
-	xa_for_each(&h->ports, key, p) {
-		if (err)
-			break;
-		err = fn(key, p->reaped, arg);
-	}
+			rows[n++] = (struct cw_history_row) {
+				.key = cw_port_key(dir, 0),
+				.reaped = h->older[dir],
+			};
+	list_for_each_entry(p, &h->recent, recent)
+		rows[n++] = (struct cw_history_row) {
+			.key = p->key,
+			.reaped = p->reaped,
+		};
 	mutex_unlock(&h->lock);
-	return err;
+	return n;
 }
 
 /**
@@ -105,7 +102,7 @@ int cw_history_each(struct cw_history *h,
 void cw_history_init(struct cw_history *h)
 {
 	mutex_init(&h->lock);
-	xa_init(&h->ports);
+	xa_init_flags(&h->ports, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&h->recent);
 }
 

@@ -13,6 +13,19 @@
 #define CW_HISTORY_PORTS	256
 
 /**
+ * struct cw_history_row - a port that was reaped from
+ * @key: what cw_port_key() says
+ * @reaped: how often
+ */
+struct cw_history_row {
+	unsigned long key;
+	u64 reaped;
+};
+
+/* The ports that are remembered, and the older ones of each direction. */
+#define CW_HISTORY_ROWS		(CW_HISTORY_PORTS + CW_NDIR)
+
+/**
  * struct cw_history - the ports of a namespace that were most recently reaped from
  * @lock: guards all here
  * @ports: struct history_port by cw_port_key()
@@ -21,7 +34,7 @@
  * @older: reaps from ports that have dropped out, by direction
  */
 struct cw_history {
-	struct mutex lock;
+	struct mutex lock;	/* guards all here */
 	struct xarray ports;
 	struct list_head recent;
 	unsigned int count;
@@ -32,6 +45,8 @@ struct cw_history {
  * cw_port_key() - a direction and service port as a number that sorts
  * @dir: the direction
  * @port: the port
+ *
+ * Return: the number.
  */
 static inline unsigned long cw_port_key(enum cw_dir dir, u16 port)
 {
@@ -51,8 +66,6 @@ static inline u16 cw_port_key_port(unsigned long key)
 void cw_history_init(struct cw_history *h);
 void cw_history_exit(struct cw_history *h);
 void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port);
-int cw_history_each(struct cw_history *h,
-		    int (*fn)(unsigned long key, u64 reaped, void *arg),
-		    void *arg);
+unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows);
 
 #endif /* CW_HISTORY_H */

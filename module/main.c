@@ -6,7 +6,6 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
@@ -19,8 +18,8 @@
 #include "tracker.h"
 #include "walk.h"
 
-#define MAX_TRACKED_DEFAULT	(1U << 20)
-#define MAX_TRACKED_MAX		(1U << 28)
+#define MAX_TRACKED_DEFAULT	1048576
+#define MAX_TRACKED_MAX		268435456
 
 struct workqueue_struct *cw_wq;
 
@@ -161,26 +160,25 @@ no_reaper:
  *     that is left;
  *  3. no walk is under way, and none does anything: no entry comes. A namespace
  *     that ends just now gives entries back, and may have queued one still;
- *  4. nobody is in a debugfs file;
- *  5. nobody is in a /proc file or a sysctl of any namespace, no sweep is
+ *  4. no namespace's entries are taken away for another's;
+ *  5. nobody is in a debugfs file;
+ *  6. nobody is in a /proc file or a sysctl of any namespace, no sweep is
  *     queued, and every entry has been dropped and its socket put. That gives
  *     entries back to the pools, so
- *  6. only now no walk is queued, and
- *  7. the pools are left alone;
- *  8. callbacks of call_rcu() free old policies and have no code of ours; what
- *     they free is gone before the module's memory is;
- *  9. memory.
+ *  7. only now no walk is queued, and
+ *  8. the pools are left alone;
+ *  9. memory. Old policies are freed by kfree_rcu(), without code of ours.
  */
 static void __exit cw_exit(void)
 {
 	cw_reaper_stop();
 	cw_events_detach();
 	cw_walk_stop();
+	cw_tracker_close();
 	cw_debugfs_exit();
 	cw_netns_exit();
 	cw_walk_stop();
 	cw_tracker_stop();
-	rcu_barrier();
 	cw_tracker_exit();
 	cw_reaper_exit();
 	destroy_workqueue(cw_wq);

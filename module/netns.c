@@ -20,6 +20,8 @@ static atomic_t net_count = ATOMIC_INIT(0);
  * @net: the namespace
  *
  * Context: any, between cw_netns_init() and cw_netns_exit().
+ *
+ * Return: the part; it is freed at unload even if @net lives on.
  */
 struct cw_net *cw_net(const struct net *net)
 {

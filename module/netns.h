@@ -27,6 +27,9 @@ struct proc_dir_entry;
  * @history: the ports that were reaped from
  * @sysctl: handle of the registered @sysctl_table
  * @sysctl_table: this namespace's copy
+ * @sysctl_lock: guards the two below
+ * @sysctl_text: the first part of a text that is being written in parts
+ * @sysctl_len: its length
  * @proc: /proc/net/tcp_close_wait
  */
 struct cw_net {
@@ -35,11 +38,14 @@ struct cw_net {
 	bool dead;
 	atomic64_t walks;
 	struct cw_policy __rcu *policy;
-	struct mutex policy_lock;
+	struct mutex policy_lock;	/* writers of policy */
 	struct cw_sweeper sweeper;
 	struct cw_history history;
 	struct ctl_table_header *sysctl;
 	struct ctl_table *sysctl_table;
+	struct mutex sysctl_lock;	/* sysctl_text and sysctl_len */
+	char *sysctl_text;
+	size_t sysctl_len;
 	struct proc_dir_entry *proc;
 };
 

@@ -14,6 +14,8 @@
 /**
  * cw_action_name() - the word that users write
  * @action: one of enum cw_action
+ *
+ * Return: the word.
  */
 const char *cw_action_name(enum cw_action action)
 {
@@ -36,17 +38,6 @@ static struct cw_policy *policy_current(struct cw_net *cn)
 					 lockdep_is_held(&cn->policy_lock));
 }
 
-/* A copy of the policy in force, to be changed and put in force. */
-static struct cw_policy *policy_copy(struct cw_net *cn)
-{
-	const struct cw_policy *old = policy_current(cn);
-	struct cw_policy *new = policy_alloc(old->nrules);
-
-	if (new)
-		memcpy(new, old, struct_size(old, rules, old->nrules));
-	return new;
-}
-
 static u32 policy_shortest(const struct cw_policy *policy)
 {
 	u32 shortest = policy->timeout;
@@ -57,29 +48,46 @@ static u32 policy_shortest(const struct cw_policy *policy)
 	return shortest;
 }
 
-static void policy_enforce(struct cw_net *cn, struct cw_policy *new)
+/*
+ * A copy of the policy in force, with @rules unless that is NULL, to be changed
+ * and put in force; the lock is held until policy_commit().  NULL, without the
+ * lock, if memory is short.
+ */
+static struct cw_policy *policy_begin(struct cw_net *cn,
+				      const struct cw_rule *rules,
+				      unsigned int n)
+{
+	const struct cw_policy *old;
+	struct cw_policy *new;
+
+	mutex_lock(&cn->policy_lock);
+	old = policy_current(cn);
+	if (!rules) {
+		rules = old->rules;
+		n = old->nrules;
+	}
+	new = policy_alloc(n);
+	if (!new) {
+		mutex_unlock(&cn->policy_lock);
+		return NULL;
+	}
+	new->timeout = old->timeout;
+	new->reap_rate = old->reap_rate;
+	new->action = old->action;
+	memcpy(new->rules, rules, n * sizeof(*rules));
+	return new;
+}
+
+static void policy_commit(struct cw_net *cn, struct cw_policy *new)
 {
 	struct cw_policy *old = policy_current(cn);
 
 	new->shortest = policy_shortest(new);
 	rcu_assign_pointer(cn->policy, new);
-	kfree_rcu(old, rcu);
 	cw_sweeper_set_timeout(&cn->sweeper, new->shortest);
+	mutex_unlock(&cn->policy_lock);
+	kfree_rcu(old, rcu);
 }
-
-/* Changes one member of the policy that is in force. */
-#define policy_change(cn, member, value) ({				\
-	struct cw_policy *__new;					\
-									\
-	mutex_lock(&(cn)->policy_lock);					\
-	__new = policy_copy(cn);					\
-	if (__new) {							\
-		__new->member = (value);				\
-		policy_enforce(cn, __new);				\
-	}								\
-	mutex_unlock(&(cn)->policy_lock);				\
-	__new ? 0 : -ENOMEM;						\
-})
 
 /**
  * cw_policy_set_timeout() - set the timeout of sockets without a rule
@@ -94,7 +102,13 @@ static void policy_enforce(struct cw_net *cn, struct cw_policy *new)
  */
 int cw_policy_set_timeout(struct cw_net *cn, u32 timeout)
 {
-	return policy_change(cn, timeout, timeout);
+	struct cw_policy *new = policy_begin(cn, NULL, 0);
+
+	if (!new)
+		return -ENOMEM;
+	new->timeout = timeout;
+	policy_commit(cn, new);
+	return 0;
 }
 
 /**
@@ -106,7 +120,13 @@ int cw_policy_set_timeout(struct cw_net *cn, u32 timeout)
  */
 int cw_policy_set_action(struct cw_net *cn, enum cw_action action)
 {
-	return policy_change(cn, action, action);
+	struct cw_policy *new = policy_begin(cn, NULL, 0);
+
+	if (!new)
+		return -ENOMEM;
+	new->action = action;
+	policy_commit(cn, new);
+	return 0;
 }
 
 /**
@@ -118,7 +138,13 @@ int cw_policy_set_action(struct cw_net *cn, enum cw_action action)
  */
 int cw_policy_set_rate(struct cw_net *cn, u32 rate)
 {
-	return policy_change(cn, reap_rate, rate);
+	struct cw_policy *new = policy_begin(cn, NULL, 0);
+
+	if (!new)
+		return -ENOMEM;
+	new->reap_rate = rate;
+	policy_commit(cn, new);
+	return 0;
 }
 
 /**
@@ -132,19 +158,11 @@ int cw_policy_set_rate(struct cw_net *cn, u32 rate)
 int cw_policy_set_rules(struct cw_net *cn, const struct cw_rule *rules,
 			unsigned int n)
 {
-	struct cw_policy *new = policy_alloc(n);
-	const struct cw_policy *old;
+	struct cw_policy *new = policy_begin(cn, rules, n);
 
 	if (!new)
 		return -ENOMEM;
-	mutex_lock(&cn->policy_lock);
-	old = policy_current(cn);
-	new->timeout = old->timeout;
-	new->reap_rate = old->reap_rate;
-	new->action = old->action;
-	memcpy(new->rules, rules, n * sizeof(*rules));
-	policy_enforce(cn, new);
-	mutex_unlock(&cn->policy_lock);
+	policy_commit(cn, new);
 	return 0;
 }
 

@@ -43,14 +43,26 @@ static int ports_add(struct cw_ports *ports, struct cw_snap *snap)
 	return 0;
 }
 
-static int ports_add_reaped(unsigned long key, u64 reaped, void *arg)
+static int ports_add_history(struct cw_ports *ports, struct cw_net *cn)
 {
-	struct cw_port_row *row = ports_row(arg, key);
+	struct cw_history_row *rows;
+	struct cw_port_row *row;
+	unsigned int n, i;
+	int err = 0;
 
-	if (!row)
+	rows = kmalloc_array(CW_HISTORY_ROWS, sizeof(*rows), GFP_KERNEL_ACCOUNT);
+	if (!rows)
 		return -ENOMEM;
-	row->reaped = reaped;
-	return 0;
+	n = cw_history_read(&cn->history, rows);
+	for (i = 0; i < n && !err; i++) {
+		row = ports_row(ports, rows[i].key);
+		if (row)
+			row->reaped = rows[i].reaped;
+		else
+			err = -ENOMEM;
+	}
+	kfree(rows);
+	return err;
 }
 
 /**
@@ -59,22 +71,21 @@ static int ports_add_reaped(unsigned long key, u64 reaped, void *arg)
  */
 void cw_ports_init(struct cw_ports *ports)
 {
-	xa_init(&ports->rows);
+	xa_init_flags(&ports->rows, XA_FLAGS_ACCOUNT);
 }
 
 /**
  * cw_ports_fill() - add up a namespace's sockets
  * @ports: an empty table
  * @cn: the namespace, which the caller keeps alive
- * @want: which sockets; NULL for all, and for the ports of the past too
- * @arg: for @want
+ *
+ * The ports of the past are in it too.
  *
  * Context: process context, may sleep.
  *
  * Return: 0, -ENOMEM, or -EINTR if the reader is being killed.
  */
-int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
-		  void *arg)
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn)
 {
 	struct cw_snap *snap;
 	struct cw_iter it;
@@ -85,7 +96,7 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
 	if (!snap)
 		return -ENOMEM;
 	cw_iter_start(&it, cn);
-	while (!err && (n = cw_iter_next(&it, snap, want, arg))) {
+	while (!err && (n = cw_iter_next(&it, snap, NULL, NULL))) {
 		for (i = 0; i < n; i++) {
 			if (!err && !snap[i].stale)
 				err = ports_add(ports, &snap[i]);
@@ -96,9 +107,7 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
 	}
 	cw_iter_stop(&it);
 	kfree(snap);
-	if (!err && !want)
-		err = cw_history_each(&cn->history, ports_add_reaped, ports);
-	return err;
+	return err ?: ports_add_history(ports, cn);
 }
 
 /**
@@ -110,7 +119,9 @@ void cw_ports_clear(struct cw_ports *ports)
 	struct cw_port_row *row;
 	unsigned long key;
 
-	xa_for_each(&ports->rows, key, row)
+	xa_for_each(&ports->rows, key, row) {
 		kfree(row);
+		cond_resched();
+	}
 	xa_destroy(&ports->rows);
 }

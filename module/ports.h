@@ -7,7 +7,8 @@
 #include <linux/xarray.h>
 
 #include "classify.h"
-#include "tracker.h"
+
+struct cw_net;
 
 /**
  * struct cw_port_row - a direction and service port
@@ -42,8 +43,7 @@ struct cw_ports {
 };
 
 void cw_ports_init(struct cw_ports *ports);
-int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn, cw_want_fn want,
-		  void *arg);
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn);
 void cw_ports_clear(struct cw_ports *ports);
 
 #endif /* CW_PORTS_H */

@@ -83,7 +83,7 @@ static void *ports_start(struct seq_file *m, loff_t *pos)
 		return ports_row_at(r, *pos);
 	cw_ports_clear(&r->ports);
 	r->pos = 0;
-	err = cw_ports_fill(&r->ports, r->cn, NULL, NULL);
+	err = cw_ports_fill(&r->ports, r->cn);
 	return err ? ERR_PTR(err) : SEQ_START_TOKEN;
 }
 
@@ -154,7 +154,7 @@ static int ports_release(struct inode *inode, struct file *file)
 
 static const struct proc_ops ports_proc_ops = {
 	.proc_open = ports_open,
-	.proc_read = seq_read,
+	.proc_read_iter = seq_read_iter,
 	.proc_lseek = seq_lseek,
 	.proc_release = ports_release,
 };
@@ -197,7 +197,8 @@ struct sockets_reader {
 	struct cw_snap snap[CW_BATCH];
 };
 
-static void sockets_row_fill(struct sockets_row *row, struct cw_snap *snap)
+/* Return: false if the file behind it has gone meanwhile: it is being closed. */
+static bool sockets_row_fill(struct sockets_row *row, struct cw_snap *snap)
 {
 	bool accepted = snap->class != CW_UNACCEPTED;
 	struct sock *sk = snap->sk;
@@ -216,6 +217,7 @@ static void sockets_row_fill(struct sockets_row *row, struct cw_snap *snap)
 		.cookie = cw_sock_cookie(sk),
 		.cgroup = cw_sock_cgroup(sk),
 	};
+	return !accepted || row->inode;
 }
 
 static void sockets_restart(struct sockets_reader *r)
@@ -240,8 +242,9 @@ static bool sockets_more(struct sockets_reader *r)
 		if (!n)
 			return false;
 		for (i = 0; i < n; i++) {
-			if (!r->snap[i].stale)
-				sockets_row_fill(&r->row[r->n++], &r->snap[i]);
+			if (!r->snap[i].stale &&
+			    sockets_row_fill(&r->row[r->n], &r->snap[i]))
+				r->n++;
 			sock_put(r->snap[i].sk);
 		}
 	}
@@ -333,7 +336,7 @@ static int sockets_release(struct inode *inode, struct file *file)
 
 static const struct proc_ops sockets_proc_ops = {
 	.proc_open = sockets_open,
-	.proc_read = seq_read,
+	.proc_read_iter = seq_read_iter,
 	.proc_lseek = seq_lseek,
 	.proc_release = sockets_release,
 };
@@ -406,7 +409,7 @@ static int stats_release(struct inode *inode, struct file *file)
 
 static const struct proc_ops stats_proc_ops = {
 	.proc_open = stats_open,
-	.proc_read = seq_read,
+	.proc_read_iter = seq_read_iter,
 	.proc_lseek = seq_lseek,
 	.proc_release = stats_release,
 };

@@ -22,8 +22,8 @@
 #include "trace.h"
 #include "tracker.h"
 
-/* Marks are sampled at least that often while there are sockets. */
-#define SWEEP_PERIOD_MAX_MS	10000
+/* Marks are sampled every 10 s at least, the time that a sweep takes included. */
+#define SWEEP_PERIOD_MAX_MS	9000
 #define SWEEP_F_ARMED		0
 
 /* A slot is 2^26 ns, so any second touches no more than CW_RATE_SLOTS slots. */
@@ -41,7 +41,10 @@ static bool sweeps_stopped;
  * An unaccepted child: the abort would free neither port nor backlog slot, and
  * inet_csk_listen_stop() expects that no user owns it.  MPTCP is asked first:
  * its subflows are kernel sockets.  Under a ULP or in a sockmap the protocol's
- * close() is not TCP's.
+ * close() is not TCP's.  A socket that was accepted from a listener which user
+ * space handed to the kernel (knfsd), or that was itself handed over (NBD,
+ * iSCSI), is not marked as the kernel's, but has the user data of its new owner
+ * or may use memory reserves.
  *
  * Context: any; looks without a lock, so only under the socket's lock is the
  * answer more than a hint.
@@ -61,6 +64,9 @@ enum cw_verdict cw_reap_verdict(const struct sock *sk)
 	if (READ_ONCE(inet_csk(sk)->icsk_ulp_ops) || prot->close != tcp_close ||
 	    !prot->diag_destroy)
 		return CW_VERDICT_ULP;
+	if (READ_ONCE(sk->sk_user_data) ||
+	    sock_flag(sk, SOCK_MEMALLOC))
+		return CW_VERDICT_KERNEL;
 	return CW_VERDICT_REAP;
 }
 
@@ -241,6 +247,15 @@ static enum cw_action sweep_action(struct cw_net *cn, u32 *rate)
 	return action;
 }
 
+/* What is asked once more under the socket's lock: the policy may be another. */
+static bool sweep_want_reap(const struct cw_snap *snap, void *arg)
+{
+	u32 rate;
+
+	return sweep_want_stuck(snap, arg) &&
+	       sweep_action(arg, &rate) == CW_ACTION_REAP;
+}
+
 /* As above, and nothing to do for those that would only be counted again. */
 static bool sweep_want(const struct cw_snap *snap, void *arg)
 {
@@ -287,7 +302,7 @@ static void sweep_one(struct sweep *sw, struct cw_snap *snap)
 		return;
 	}
 	verdict = cw_reap(cn, snap, CW_STAT_REAPED_TIMEOUT, ETIMEDOUT,
-			  sweep_want_stuck, cn);
+			  sweep_want_reap, cn);
 	if (verdict == CW_VERDICT_REAP)
 		return;
 	rate_give_back(&cn->sweeper.rate);
@@ -365,16 +380,16 @@ void cw_sweeper_wake(struct cw_sweeper *s)
 
 /*
  * Progress is noticed up to one period late and expiry acted on up to one
- * period late, and both have to fit into max(1 s, timeout / 8).
+ * period late, and both have to fit into max(1 s, timeout / 8): two fifths of
+ * that are 50 ms for each second of the timeout.
  */
 static unsigned long sweep_period(u32 timeout)
 {
-	u64 ms = SWEEP_PERIOD_MAX_MS;
+	const unsigned int max_s = SWEEP_PERIOD_MAX_MS / 50;
 
-	if (timeout)
-		ms = clamp_t(u64, (u64)timeout * MSEC_PER_SEC / 8 * 2 / 5,
-			     MSEC_PER_SEC * 2 / 5, SWEEP_PERIOD_MAX_MS);
-	return msecs_to_jiffies(ms);
+	if (!timeout || timeout > max_s)
+		return msecs_to_jiffies(SWEEP_PERIOD_MAX_MS);
+	return msecs_to_jiffies(max(timeout, 8U) * 50);
 }
 
 /**
@@ -433,7 +448,8 @@ int cw_reaper_init(void)
  * cw_reaper_stop() - reap nothing any more
  *
  * When this returns no sweep is under way, and those that are still queued do
- * nothing.
+ * nothing.  An abort that sleeps because the socket's owner sleeps in a page
+ * fault is waited for, see cw_reap().
  *
  * Context: process context, may sleep.
  */

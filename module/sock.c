@@ -1,13 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is read from a socket. */
-#include <linux/cgroup.h>
 #include <linux/jiffies.h>
 #include <linux/sock_diag.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/tcp.h>
 
 #include "compat/compat.h"
 #include "sock.h"
+
+/*
+ * Does a listener take what arrives at the local end of @flow through device
+ * @dif (0 for any)?  Caller holds rcu_read_lock().
+ */
+static bool flow_has_listener(struct net *net, const struct cw_flow *flow,
+			      int dif)
+{
+	const struct in6_addr *local6 = &flow->local.ip6;
+	const struct in6_addr *remote6 = &flow->remote.ip6;
+	const __be16 rport = htons(flow->rport);
+
+	if (flow->family == AF_INET)
+		return cw_lookup_listener4(net, flow->remote.ip, rport,
+					   flow->local.ip, flow->lport, dif);
+	if (ipv6_addr_v4mapped(local6))
+		return cw_lookup_listener4(net, remote6->s6_addr32[3], rport,
+					   local6->s6_addr32[3], flow->lport,
+					   dif);
+	return cw_lookup_listener6(net, remote6, rport, local6, flow->lport,
+				   dif);
+}
 
 static enum cw_dir snap_look_up_dir(const struct cw_snap *snap)
 {
@@ -22,8 +44,8 @@ static enum cw_dir snap_look_up_dir(const struct cw_snap *snap)
 	if (lport < low || lport > high)
 		return CW_DIR_IN;
 	rcu_read_lock();
-	listener = cw_has_listener(net, &snap->flow,
-				   READ_ONCE(snap->sk->sk_bound_dev_if));
+	listener = flow_has_listener(net, &snap->flow,
+				     READ_ONCE(snap->sk->sk_bound_dev_if));
 	rcu_read_unlock();
 	return listener ? CW_DIR_IN : CW_DIR_OUT;
 }
@@ -63,6 +85,8 @@ u16 cw_snap_service_port(const struct cw_snap *snap)
  * @sk: a socket; gets a cookie if it has none
  *
  * Context: process context.
+ *
+ * Return: the cookie, never 0.
  */
 u64 cw_sock_cookie(struct sock *sk)
 {
@@ -80,12 +104,7 @@ u64 cw_sock_cookie(struct sock *sk)
  */
 u64 cw_sock_cgroup(const struct sock *sk)
 {
-#ifdef CONFIG_SOCK_CGROUP_DATA
-	return cgroup_id(sock_cgroup_ptr((struct sock_cgroup_data *)
-					 &sk->sk_cgrp_data));
-#else
-	return 0;
-#endif
+	return cw_cgroup_id(sk);
 }
 
 /**
@@ -94,6 +113,8 @@ u64 cw_sock_cgroup(const struct sock *sk)
  *
  * The peer's FIN carried an ACK (RFC 9293, 3.10.7.4), so the last ACK is not
  * older than the spell.  Acknowledgements that came later only make it younger.
+ * (A FIN that was overtaken by a newer ACK on its way does not count as one; the
+ * age is too high then, by the time that it was late.)
  *
  * Return: nanoseconds.
  */

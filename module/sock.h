@@ -14,6 +14,8 @@
 /**
  * cw_marks_read() - the marks of a socket
  * @sk: a full TCP socket; need not be locked
+ *
+ * Return: the marks.
  */
 static inline struct cw_marks cw_marks_read(const struct sock *sk)
 {

@@ -7,6 +7,7 @@
  * not at all.
  */
 #include <linux/capability.h>
+#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -17,12 +18,16 @@
 #include "policy.h"
 #include "sysctl.h"
 
-/* More than the longest sensible set of rules: every one in long form. */
+#define SYSCTL_BLOCK		1024	/* st_blksize of files in /proc */
+
+/* Many times the longest canonical set of rules. */
 #define SYSCTL_TEXT_MAX		(64 * 1024)
 
 typedef size_t (*sysctl_show_fn)(const struct cw_policy *p, char *buf,
 				 size_t size);
 typedef int (*sysctl_store_fn)(struct cw_net *cn, char *text);
+
+static int store_rules(struct cw_net *cn, char *text);
 
 static int sysctl_read(struct cw_net *cn, sysctl_show_fn show, void *buffer,
 		       size_t *lenp, loff_t *ppos)
@@ -41,10 +46,71 @@ static int sysctl_read(struct cw_net *cn, sysctl_show_fn show, void *buffer,
 	return err;
 }
 
+static void sysctl_forget(struct cw_net *cn)
+{
+	kfree(cn->sysctl_text);
+	cn->sysctl_text = NULL;
+	cn->sysctl_len = 0;
+}
+
+/*
+ * The shell's echo and stdio write no more than the file's block size at a
+ * time, 1024 bytes, and a long set of rules must not come into force, or be
+ * refused, by halves.  So a text that fills its last block, and does not end in
+ * white space, is kept until the rest comes.  Return: whether it is kept.
+ */
+static bool sysctl_keep(struct cw_net *cn, char *text, size_t len)
+{
+	if (len % SYSCTL_BLOCK || isspace(text[len - 1]))
+		return false;
+	cn->sysctl_text = text;
+	cn->sysctl_len = len;
+	return true;
+}
+
+/* What was kept and @buffer behind it.  Return: NULL if memory is short. */
+static char *sysctl_join(struct cw_net *cn, const void *buffer, size_t len)
+{
+	char *text = kmalloc(cn->sysctl_len + len + 1, GFP_KERNEL_ACCOUNT);
+
+	if (!text)
+		return NULL;
+	if (cn->sysctl_len)
+		memcpy(text, cn->sysctl_text, cn->sysctl_len);
+	memcpy(text + cn->sysctl_len, buffer, len);
+	text[cn->sysctl_len + len] = '\0';
+	return text;
+}
+
+static int sysctl_take(struct cw_net *cn, sysctl_store_fn store,
+		       const char *buffer, size_t len, loff_t pos)
+{
+	char *text;
+	int err;
+
+	if (!pos)
+		sysctl_forget(cn);
+	if (pos != cn->sysctl_len || pos + len > SYSCTL_TEXT_MAX) {
+		sysctl_forget(cn);
+		return -EINVAL;
+	}
+	text = sysctl_join(cn, buffer, len);
+	sysctl_forget(cn);
+	if (!text)
+		return -ENOMEM;
+	len += pos;
+	if (store == store_rules && sysctl_keep(cn, text, len))
+		return 0;
+	if (!text[len - 1])		/* written with its NUL */
+		len--;
+	err = memchr(text, '\0', len) ? -EINVAL : store(cn, strim(text));
+	kfree(text);
+	return err;
+}
+
 static int sysctl_write(struct cw_net *cn, sysctl_store_fn store, void *buffer,
 			size_t len, loff_t *ppos)
 {
-	char *text;
 	int err;
 
 	/*
@@ -53,17 +119,11 @@ static int sysctl_write(struct cw_net *cn, sysctl_store_fn store, void *buffer,
 	 */
 	if (!ns_capable(cn->net->user_ns, CAP_NET_ADMIN))
 		return -EPERM;
-	if (*ppos || len > SYSCTL_TEXT_MAX)
-		return -EINVAL;
-	if (len && !((char *)buffer)[len - 1])	/* written with its NUL */
-		len--;
-	if (memchr(buffer, '\0', len))
-		return -EINVAL;
-	text = kmemdup_nul(buffer, len, GFP_KERNEL_ACCOUNT);
-	if (!text)
-		return -ENOMEM;
-	err = store(cn, strim(text));
-	kfree(text);
+	if (!len)
+		return 0;
+	mutex_lock(&cn->sysctl_lock);
+	err = sysctl_take(cn, store, buffer, len, *ppos);
+	mutex_unlock(&cn->sysctl_lock);
 	if (!err)
 		*ppos += len;
 	return err;
@@ -212,6 +272,7 @@ int cw_sysctl_init(struct cw_net *cn)
 	struct ctl_table *table;
 	size_t i;
 
+	mutex_init(&cn->sysctl_lock);
 	table = kcalloc(n + 1, sizeof(*table), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
@@ -236,4 +297,5 @@ void cw_sysctl_exit(struct cw_net *cn)
 {
 	unregister_net_sysctl_table(cn->sysctl);
 	kfree(cn->sysctl_table);
+	sysctl_forget(cn);
 }

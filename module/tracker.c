@@ -95,6 +95,12 @@ static unsigned int max_used;		/* parameter max_tracked */
 static bool tight;
 static DEFINE_RAW_SPINLOCK(tight_lock);
 
+/*
+ * How many sockets of namespaces below their fair share were left out and are
+ * being made room for.  Under tight_lock.
+ */
+static unsigned int hungry;
+
 /* A transition was missed or a socket not adopted for want of room. */
 static bool starved;
 
@@ -106,6 +112,8 @@ static void set_starved(void)
 
 static void pool_refill(struct work_struct *work);
 static void pool_trim(struct work_struct *work);
+static void evict(struct work_struct *work);
+static DECLARE_WORK(evict_work, evict);
 static DECLARE_WORK(refill_work, pool_refill);
 static DECLARE_DELAYED_WORK(trim_work, pool_trim);
 static DEFINE_MUTEX(pool_mutex);	/* serialises pool_balance() */
@@ -115,15 +123,20 @@ static u64 existing;			/* entries allocated; under pool_mutex */
 #define POOL_MAX	4096
 #define POOL_BATCH	64
 
-static unsigned int shard_index(const struct sock *sk)
+static u32 sock_hash(const struct sock *sk)
 {
-	return hash_ptr(sk, 32) % CW_SHARDS;
+	return hash_ptr(sk, chain_bits + ilog2(CW_SHARDS));
+}
+
+static struct cw_shard *shard_of_sock(const struct sock *sk)
+{
+	return &shards[sock_hash(sk) >> chain_bits];
 }
 
 static struct hlist_head *shard_chain(const struct cw_shard *sh,
 				      const struct sock *sk)
 {
-	return &sh->chains[hash_ptr(sk, 32) / CW_SHARDS & (BIT(chain_bits) - 1)];
+	return &sh->chains[sock_hash(sk) & (BIT(chain_bits) - 1)];
 }
 
 static struct cw_net_shard *shard_of(struct cw_net *cn, const struct cw_shard *sh)
@@ -194,22 +207,33 @@ static u64 net_used(const struct cw_net *cn)
 	return sum;
 }
 
+/* What a namespace can have, whatever the others hold. */
+static u64 fair_share(void)
+{
+	return max(max_used / cw_netns_count(), 1U);
+}
+
 /*
- * May @cn use one entry more, now that max_tracked is near?  A namespace below
- * its fair share may even when others have taken all there is, so the number in
- * use can go beyond max_tracked, by less than as much again, until they shrink.
+ * May @cn use one entry more, now that max_tracked is near?  If all are taken,
+ * a namespace below its fair share is made room for, at the cost of those above
+ * theirs, and until a walk has brought its sockets in, that room is kept.
  */
 static bool admit(struct cw_shard *sh, const struct cw_net *cn)
 {
-	u64 used, share = max(max_used / cw_netns_count(), 1U);
-	bool ok;
+	bool ok, below = net_used(cn) < fair_share();
+	u64 used;
 
 	raw_spin_lock(&tight_lock);
 	used = total_used();
-	ok = used < max_used ||
-	     (used < 2ULL * max_used && net_used(cn) < share);
-	if (ok)
+	ok = used + (below ? 0 : hungry) < max_used;
+	if (ok) {
 		WRITE_ONCE(sh->used, sh->used + 1);
+		if (below && hungry)
+			hungry--;
+	} else if (below) {
+		hungry = min(hungry + 1, max_used);
+		queue_work(cw_wq, &evict_work);
+	}
 	raw_spin_unlock(&tight_lock);
 	return ok;
 }
@@ -299,7 +323,7 @@ static void pool_shrink(struct cw_shard *sh, s32 surplus)
 		sh->free--;
 	}
 	raw_spin_unlock_irq(&sh->lock);
-	existing -= max(n, 0);
+	existing -= n;
 	entries_free(&list);
 }
 
@@ -411,6 +435,21 @@ static struct cw_entry *entry_add(struct cw_shard *sh, struct cw_net *cn,
 	return e;
 }
 
+/*
+ * A socket was left out.  The next entry that becomes free asks for a walk; if
+ * it was only this pool that is empty, or one has become free just now, the walk
+ * is asked for here.
+ */
+static void entry_missed(struct cw_shard *sh, struct cw_net *cn)
+{
+	shard_of(cn, sh)->stat[CW_STAT_MISSED]++;
+	set_starved();
+	if (list_empty(&sh->pool))
+		queue_work(cw_wq, &refill_work);
+	if (total_used() < max_used)
+		cw_walk_request();
+}
+
 /* Takes an entry out of use; the caller puts the socket when it has unlocked. */
 static void entry_del(struct cw_shard *sh, struct cw_net_shard *ns,
 		      struct cw_entry *e)
@@ -468,26 +507,21 @@ static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
 void cw_track_enter(struct sock *sk)
 {
 	struct cw_net *cn = cw_net(sock_net(sk));
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	u64 now = ktime_get_ns();
-	enum cw_stat stat = CW_STAT_ENTERED;
 	unsigned long flags;
+	bool added = false;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	if (unlikely(READ_ONCE(cn->dead) || entry_find(sh, sk)))
-		goto out;
-	if (unlikely(!entry_add(sh, cn, sk, now, 0, true))) {
-		stat = CW_STAT_MISSED;
-		set_starved();
-		if (!READ_ONCE(tight)) {
-			queue_work(cw_wq, &refill_work);
-			cw_walk_request();
-		}
+	if (likely(!READ_ONCE(cn->dead) && !entry_find(sh, sk))) {
+		added = entry_add(sh, cn, sk, now, 0, true);
+		if (likely(added))
+			shard_of(cn, sh)->stat[CW_STAT_ENTERED]++;
+		else
+			entry_missed(sh, cn);
 	}
-	shard_of(cn, sh)->stat[stat]++;
-out:
 	raw_spin_unlock_irqrestore(&sh->lock, flags);
-	if (trace_cw_enter_enabled())
+	if (added && trace_cw_enter_enabled())
 		trace_enter(sk, 0, true);
 }
 
@@ -504,7 +538,7 @@ out:
  */
 void cw_track_leave(struct sock *sk, int state)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	enum cw_stat how = CW_STAT_LEFT;
 	struct cw_entry *e;
 	unsigned long flags;
@@ -536,7 +570,7 @@ void cw_track_leave(struct sock *sk, int state)
  */
 bool cw_tracked(const struct sock *sk)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	unsigned long flags;
 	bool found;
 
@@ -558,7 +592,7 @@ bool cw_tracked(const struct sock *sk)
 bool cw_track_adopt(struct sock *sk)
 {
 	struct cw_net *cn = cw_net(sock_net(sk));
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	u64 now = ktime_get_ns(), age = cw_sock_known_age(sk);
 	bool ok = true, added = false;
 	unsigned long flags;
@@ -589,7 +623,7 @@ bool cw_track_adopt(struct sock *sk)
  */
 void cw_track_drop(struct sock *sk, u64 spell)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
 	u16 lport = 0;
 	u64 age = 0;
@@ -631,9 +665,9 @@ bool cw_track_empty(struct cw_net *cn)
  * cw_track_claim() - decide once more and announce an abort
  * @sk: the socket, locked by the caller and with a reference
  * @spell: number of the spell
- * @want: decides on the present state; NULL to take it as it is
+ * @want: decides on the present state
  * @arg: for @want
- * @abort: whose the abort is; NULL to decide only
+ * @abort: whose the abort is
  *
  * Context: process context with softirqs off.
  *
@@ -643,7 +677,7 @@ bool cw_track_empty(struct cw_net *cn)
 bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 		    struct cw_abort *abort)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
 	struct cw_snap now;
 	unsigned long flags;
@@ -653,7 +687,7 @@ bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 	e = entry_find_spell(sh, sk, spell);
 	if (e && !e->abort) {
 		entry_snap(e, ktime_get_ns(), &now);
-		ok = !want || want(&now, arg);
+		ok = want(&now, arg);
 		if (ok)
 			e->abort = abort;
 	}
@@ -674,7 +708,7 @@ bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
  */
 void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
 	u16 lport = 0;
 	u64 age = 0;
@@ -702,24 +736,19 @@ void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
  * @stat: CW_STAT_OBSERVED or one of CW_STAT_SKIPPED_...
  *
  * Context: process context.
- *
- * Return: whether it was counted now.
  */
-bool cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat)
+void cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat)
 {
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
-	bool counted = false;
 
 	raw_spin_lock_irq(&sh->lock);
 	e = entry_find_spell(sh, sk, spell);
 	if (e && !(e->flags & CW_F_ONCE(stat))) {
 		e->flags |= CW_F_ONCE(stat);
 		shard_of(cw_net(sock_net(sk)), sh)->stat[stat]++;
-		counted = true;
 	}
 	raw_spin_unlock_irq(&sh->lock);
-	return counted;
 }
 
 /**
@@ -735,7 +764,7 @@ bool cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat)
 u16 cw_track_set_dir(struct sock *sk, u64 spell, enum cw_dir dir)
 {
 	u16 flags = CW_F_DIR | (dir == CW_DIR_OUT ? CW_F_OUT : 0);
-	struct cw_shard *sh = &shards[shard_index(sk)];
+	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
 
 	raw_spin_lock_irq(&sh->lock);
@@ -911,6 +940,91 @@ unsigned int cw_iter_next(struct cw_iter *it, struct cw_snap *snap,
 	return n;
 }
 
+/* ---- making room -------------------------------------------------------- */
+
+static u64 room_wanted(void)
+{
+	u64 want;
+
+	raw_spin_lock_irq(&tight_lock);
+	want = total_used() + hungry;
+	raw_spin_unlock_irq(&tight_lock);
+	return want > max_used ? want - max_used : 0;
+}
+
+/*
+ * Leaves out the socket that came last to this shard, as if there had been no
+ * room when it came.  Return: the socket, with its entry's reference.
+ */
+static struct sock *shard_evict(struct cw_net *cn, struct cw_shard *sh)
+{
+	struct cw_net_shard *ns = shard_of(cn, sh);
+	struct sock *sk = NULL;
+	struct cw_entry *e;
+
+	raw_spin_lock_irq(&sh->lock);
+	if (!list_empty(&ns->entries)) {
+		e = entry_of(list_last_entry(&ns->entries, struct cw_node, list));
+		if (e->node.sk && !e->abort) {
+			sk = e->node.sk;
+			ns->stat[e->flags & CW_F_EXACT ? CW_STAT_ENTERED :
+							 CW_STAT_ADOPTED]--;
+			ns->stat[CW_STAT_MISSED]++;
+			entry_del(sh, ns, e);
+		}
+	}
+	raw_spin_unlock_irq(&sh->lock);
+	return sk;
+}
+
+/* Takes from a namespace above its fair share, in turn from every shard. */
+static void net_evict(struct cw_net *cn)
+{
+	bool found = true;
+	unsigned int i;
+
+	while (found) {
+		found = false;
+		for (i = 0; i < CW_SHARDS; i++) {
+			struct sock *sk;
+
+			if (net_used(cn) <= fair_share() || !room_wanted())
+				return;
+			sk = shard_evict(cn, &shards[i]);
+			if (sk) {
+				sock_put(sk);
+				found = true;
+			}
+		}
+		cond_resched();
+	}
+}
+
+static void evict(struct work_struct *work)
+{
+	unsigned long index = 0;
+	struct cw_net *cn;
+
+	while ((cn = cw_netns_next(&index))) {
+		net_evict(cn);
+		cw_netns_put(cn);
+	}
+}
+
+/**
+ * cw_tracker_fed() - a walk is over
+ *
+ * Whom room was made for has come or is not there any more.
+ *
+ * Context: process context.
+ */
+void cw_tracker_fed(void)
+{
+	raw_spin_lock_irq(&tight_lock);
+	hungry = 0;
+	raw_spin_unlock_irq(&tight_lock);
+}
+
 /* ---- coming and going -------------------------------------------------- */
 
 /**
@@ -1081,6 +1195,18 @@ int cw_tracker_init(unsigned int max_tracked)
 no_cache:
 	kvfree(chains);
 	return -ENOMEM;
+}
+
+/**
+ * cw_tracker_close() - take no socket from one namespace for another any more
+ *
+ * Called when neither the probe nor a walk takes entries.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_tracker_close(void)
+{
+	cancel_work_sync(&evict_work);
 }
 
 /**

@@ -182,6 +182,7 @@ struct cw_tracker_info {
 };
 
 int cw_tracker_init(unsigned int max_tracked);
+void cw_tracker_close(void);
 void cw_tracker_stop(void);
 void cw_tracker_exit(void);
 void cw_tracker_net_init(struct cw_net *cn);
@@ -189,6 +190,7 @@ void cw_tracker_net_close(struct cw_net *cn);
 void cw_tracker_net_exit(struct cw_net *cn);
 bool cw_tracker_fill(void);
 void cw_tracker_not_starved(void);
+void cw_tracker_fed(void);
 bool cw_tracker_has_room(void);
 void cw_tracker_info(struct cw_tracker_info *info);
 
@@ -202,7 +204,7 @@ bool cw_track_empty(struct cw_net *cn);
 bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 		    struct cw_abort *abort);
 void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort);
-bool cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat);
+void cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat);
 u16 cw_track_set_dir(struct sock *sk, u64 spell, enum cw_dir dir);
 void cw_track_count(struct cw_net *cn, enum cw_stat stat, u64 n);
 void cw_track_totals(struct cw_net *cn, struct cw_totals *totals);

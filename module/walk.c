@@ -116,7 +116,7 @@ static void walk_table(struct walk *w, struct inet_hashinfo *h)
 		if (hlist_nulls_empty(&h->ehash[bucket].chain))
 			continue;
 		if (READ_ONCE(walk_stopped))
-			return;
+			break;
 		seen = walk_bucket(w, h, bucket, 0);
 		while (w->n == CW_BATCH) {
 			walk_flush(w);
@@ -141,6 +141,7 @@ static void walk_all(struct walk *w)
 		atomic64_inc(&cn->walks);
 		cw_netns_put(cn);
 	}
+	cw_tracker_fed();
 }
 
 static void walk_queue(unsigned long delay)

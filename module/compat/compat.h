@@ -7,6 +7,7 @@
 #ifndef CW_COMPAT_H
 #define CW_COMPAT_H
 
+#include <linux/cgroup.h>
 #include <linux/proc_fs.h>
 #include <linux/sysctl.h>
 #include <net/inet_hashtables.h>
@@ -19,9 +20,9 @@
 #include "../flow.h"
 
 #ifdef CW_HAVE_CONST_CTL_TABLE
-typedef const struct ctl_table cw_ctl_table;
+#define cw_ctl_table const struct ctl_table
 #else
-typedef struct ctl_table cw_ctl_table;
+#define cw_ctl_table struct ctl_table
 #endif
 
 /*
@@ -55,36 +56,54 @@ static inline struct inet_hashinfo *cw_hashinfo(const struct net *net)
 	return net->ipv4.tcp_death_row.hashinfo;
 }
 
-#ifdef CW_HAVE_LOOKUP_HASHINFO
-#define CW_LOOKUP_ARGS(net) (net), cw_hashinfo(net), NULL, 0
-#else
-#define CW_LOOKUP_ARGS(net) (net), NULL, 0
-#endif
-
-/*
- * Does a listener take what arrives at the local end of @flow through device
- * @dif (0 for any)?  Caller holds rcu_read_lock().
- */
-static inline bool cw_has_listener(struct net *net, const struct cw_flow *flow,
-				   int dif)
+/* The IPv6 addresses of @sk; the caller has looked that it has such. */
+static inline void cw_addrs6_read(const struct sock *sk, struct in6_addr *local,
+				  struct in6_addr *remote)
 {
-	__be32 local = flow->local.ip, remote = flow->remote.ip;
-
 #if IS_ENABLED(CONFIG_IPV6)
-	if (flow->family == AF_INET6) {
-		if (!ipv6_addr_v4mapped(&flow->local.ip6))
-			return inet6_lookup_listener(CW_LOOKUP_ARGS(net),
-						     &flow->remote.ip6,
-						     htons(flow->rport),
-						     &flow->local.ip6,
-						     flow->lport, dif, 0);
-		local = flow->local.ip6.s6_addr32[3];
-		remote = flow->remote.ip6.s6_addr32[3];
-	}
+	*local = sk->sk_v6_rcv_saddr;
+	*remote = sk->sk_v6_daddr;
 #endif
-	return __inet_lookup_listener(CW_LOOKUP_ARGS(net), remote,
-				      htons(flow->rport), local, flow->lport,
+}
+
+/* The id of the cgroup v2 of @sk, 0 if the kernel does not keep it. */
+static inline u64 cw_cgroup_id(const struct sock *sk)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	return cgroup_id(sock_cgroup_ptr((struct sock_cgroup_data *)
+					 &sk->sk_cgrp_data));
+#else
+	return 0;
+#endif
+}
+
+static inline struct sock *cw_lookup_listener4(struct net *net, __be32 remote,
+					       __be16 rport, __be32 local,
+					       u16 lport, int dif)
+{
+#ifdef CW_HAVE_LOOKUP_HASHINFO
+	return __inet_lookup_listener(net, cw_hashinfo(net), NULL, 0, remote,
+				      rport, local, lport, dif, 0);
+#else
+	return __inet_lookup_listener(net, NULL, 0, remote, rport, local, lport,
 				      dif, 0);
+#endif
+}
+
+static inline struct sock *
+cw_lookup_listener6(struct net *net, const struct in6_addr *remote,
+		    __be16 rport, const struct in6_addr *local, u16 lport,
+		    int dif)
+{
+#if !IS_ENABLED(CONFIG_IPV6)
+	return NULL;
+#elif defined(CW_HAVE_LOOKUP_HASHINFO)
+	return inet6_lookup_listener(net, cw_hashinfo(net), NULL, 0, remote,
+				     rport, local, lport, dif, 0);
+#else
+	return inet6_lookup_listener(net, NULL, 0, remote, rport, local, lport,
+				     dif, 0);
+#endif
 }
 
 #endif /* CW_COMPAT_H */
