@@ -97,9 +97,11 @@ static DEFINE_RAW_SPINLOCK(tight_lock);
 
 /*
  * How many sockets of namespaces below their fair share were left out and are
- * being made room for.  Under tight_lock.
+ * being made room for: since the last walk began, and before, which the walk
+ * that is under way brings in.  Under tight_lock.
  */
 static unsigned int hungry;
+static unsigned int hungry_before;
 
 /* A transition was missed or a socket not adopted for want of room. */
 static bool starved;
@@ -225,10 +227,12 @@ static bool admit(struct cw_shard *sh, const struct cw_net *cn)
 
 	raw_spin_lock(&tight_lock);
 	used = total_used();
-	ok = used + (below ? 0 : hungry) < max_used;
+	ok = used + (below ? 0 : hungry + hungry_before) < max_used;
 	if (ok) {
 		WRITE_ONCE(sh->used, sh->used + 1);
-		if (below && hungry)
+		if (below && hungry_before)
+			hungry_before--;
+		else if (below && hungry)
 			hungry--;
 	} else if (below) {
 		hungry = min(hungry + 1, max_used);
@@ -947,7 +951,7 @@ static u64 room_wanted(void)
 	u64 want;
 
 	raw_spin_lock_irq(&tight_lock);
-	want = total_used() + hungry;
+	want = total_used() + hungry + hungry_before;
 	raw_spin_unlock_irq(&tight_lock);
 	return want > max_used ? want - max_used : 0;
 }
@@ -1011,30 +1015,34 @@ static void evict(struct work_struct *work)
 	}
 }
 
+/* ---- coming and going -------------------------------------------------- */
+
 /**
- * cw_tracker_fed() - a walk is over
- *
- * Whom room was made for has come or is not there any more.
+ * cw_tracker_walk_begins() - a walk begins, which finds what was left out
  *
  * Context: process context.
  */
-void cw_tracker_fed(void)
+void cw_tracker_walk_begins(void)
 {
+	WRITE_ONCE(starved, false);
 	raw_spin_lock_irq(&tight_lock);
+	hungry_before = hungry;
 	hungry = 0;
 	raw_spin_unlock_irq(&tight_lock);
 }
 
-/* ---- coming and going -------------------------------------------------- */
-
 /**
- * cw_tracker_not_starved() - a walk begins, which finds what was left out
+ * cw_tracker_walk_ends() - a walk is over
+ *
+ * Whom room was made for before it has come, or is not there any more.
  *
  * Context: process context.
  */
-void cw_tracker_not_starved(void)
+void cw_tracker_walk_ends(void)
 {
-	WRITE_ONCE(starved, false);
+	raw_spin_lock_irq(&tight_lock);
+	hungry_before = 0;
+	raw_spin_unlock_irq(&tight_lock);
 }
 
 /**

@@ -189,8 +189,8 @@ void cw_tracker_net_init(struct cw_net *cn);
 void cw_tracker_net_close(struct cw_net *cn);
 void cw_tracker_net_exit(struct cw_net *cn);
 bool cw_tracker_fill(void);
-void cw_tracker_not_starved(void);
-void cw_tracker_fed(void);
+void cw_tracker_walk_begins(void);
+void cw_tracker_walk_ends(void);
 bool cw_tracker_has_room(void);
 void cw_tracker_info(struct cw_tracker_info *info);
 

@@ -132,7 +132,7 @@ static void walk_all(struct walk *w)
 	unsigned long index = 0;
 	struct cw_net *cn;
 
-	cw_tracker_not_starved();
+	cw_tracker_walk_begins();
 	walk_table(w, common);
 	while ((cn = cw_netns_next(&index))) {
 		/* A namespace either shares the common table or has its own. */
@@ -141,7 +141,7 @@ static void walk_all(struct walk *w)
 		atomic64_inc(&cn->walks);
 		cw_netns_put(cn);
 	}
-	cw_tracker_fed();
+	cw_tracker_walk_ends();
 }
 
 static void walk_queue(unsigned long delay)
