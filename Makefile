@@ -32,7 +32,7 @@ check:
 	selftests/check
 
 demo:
-	demo/run
+	demo/demo
 
 # DESTDIR is for packagers: the files only, without touching this machine's DKMS.
 install:
