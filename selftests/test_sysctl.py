@@ -173,6 +173,37 @@ class Rules(Case):
             cw.put(name, value)
         self.assertEqual(self.whole(), before)
 
+    def test_in_parts(self):
+        """A shell's echo writes 1024 bytes at a time: all of it counts, or nothing."""
+        rules = ",".join(f"{10000 + i}=3600" for i in range(128))
+
+        def write(text, parts):
+            fd = os.open(RULES, os.O_WRONLY)
+            try:
+                for i in range(parts):
+                    os.write(fd, text.encode()[1024 * i:1024 * (i + 1)])
+            finally:
+                os.close(fd)
+
+        write(rules + "\n", 2)
+        self.assertEqual(self.separated(), rules)
+        cw.put("port_timeouts", "80=5")
+        # the first part would be a rule with another timeout, then with none
+        for end in (",1=36", "00"), (",1=", "x"):
+            first = rules[:1024 - len(end[0])].rpartition(",")[0]
+            first += " " * (1024 - len(first) - len(end[0])) + end[0]
+            self.assertEqual(len(first), 1024)
+            write(first, 1)
+            self.assertEqual(self.separated(), "80=5", "half is not in force")
+            if end[1] == "x":
+                with self.assertRaises(OSError) as refused:
+                    write(first + end[1] + "\n", 2)
+                self.assertEqual(refused.exception.errno, errno.EINVAL)
+                self.assertEqual(self.separated(), "80=5")
+        write(rules[:1024], 1)
+        cw.put("port_timeouts", "81=6")     # the part that was kept is forgotten
+        self.assertEqual(self.separated(), "81=6")
+
     def test_small_reads(self):
         rules = ",".join(f"{1000 + i}={i}" for i in range(128))
         cw.put("port_timeouts", rules)
