@@ -21,11 +21,9 @@ help:
 	@echo 'make uninstall    remove it'
 	@echo 'make clean        remove what was built'
 
-headers:
-	@test -e '$(KDIR)/Makefile' || { echo "make: no kernel headers in $(KDIR):" \
-		"apt install linux-headers-$(KVER)" >&2; exit 1; }
-
-module: headers
+module:
+	$(if $(wildcard $(KDIR)/Makefile),,$(error no kernel headers in $(KDIR): \
+		apt install linux-headers-$(KVER)))
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
 
 check:
@@ -51,4 +49,4 @@ clean:
 		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean; fi
 	$(MAKE) -C selftests clean
 
-.PHONY: all help headers module check demo install uninstall clean
+.PHONY: all help module check demo install uninstall clean
