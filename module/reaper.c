@@ -196,12 +196,14 @@ static void rate_give_back(struct cw_rate *r)
  * struct sweep - one look at all sockets of a namespace
  * @cn: the namespace
  * @it: where it is
- * @deferred: how many were not reaped because of the rate
+ * @spent: as many were reaped as the rate allows
+ * @deferred: how many were not reaped because of that
  * @snap: the sockets at hand
  */
 struct sweep {
 	struct cw_net *cn;
 	struct cw_iter it;
+	bool spent;
 	u64 deferred;
 	struct cw_snap snap[CW_BATCH];
 };
@@ -256,22 +258,27 @@ static bool sweep_want_reap(const struct cw_snap *snap, void *arg)
 	       sweep_action(arg, &rate) == CW_ACTION_REAP;
 }
 
-/* As above, and nothing to do for those that would only be counted again. */
+/* Is there anything to do but to count it, or not even that, once more? */
 static bool sweep_want(const struct cw_snap *snap, void *arg)
 {
 	enum cw_stat once = CW_STAT_OBSERVED;
 	enum cw_verdict verdict;
+	struct sweep *sw = arg;
 	u32 rate;
 
 	if (unlikely(snap->stale))
 		return true;
-	if (!sweep_want_stuck(snap, arg))
+	if (!sweep_want_stuck(snap, sw->cn))
 		return false;
 	verdict = cw_reap_verdict(snap->sk);
-	if (verdict != CW_VERDICT_REAP)
+	if (verdict != CW_VERDICT_REAP) {
 		once = verdict_stat(verdict);
-	else if (sweep_action(arg, &rate) != CW_ACTION_OBSERVE)
-		return true;
+	} else if (sweep_action(sw->cn, &rate) == CW_ACTION_REAP) {
+		if (!sw->spent || !(snap->flags & CW_F_DIR))
+			return true;
+		sw->deferred++;
+		return false;
+	}
 	return !(snap->flags & CW_F_ONCE(once));
 }
 
@@ -298,6 +305,7 @@ static void sweep_one(struct sweep *sw, struct cw_snap *snap)
 		return;
 	}
 	if (!rate_take(&cn->sweeper.rate, rate)) {
+		sw->spent = true;
 		sw->deferred++;
 		return;
 	}
@@ -320,9 +328,10 @@ static unsigned long sweep_all(struct cw_net *cn)
 	if (!sw)
 		return period;
 	sw->cn = cn;
+	sw->spent = false;
 	sw->deferred = 0;
 	cw_iter_start(&sw->it, cn);
-	while ((n = cw_iter_next(&sw->it, sw->snap, sweep_want, cn))) {
+	while ((n = cw_iter_next(&sw->it, sw->snap, sweep_want, sw))) {
 		for (i = 0; i < n; i++) {
 			if (!READ_ONCE(sweeps_stopped))
 				sweep_one(sw, &sw->snap[i]);
