@@ -957,50 +957,72 @@ static u64 room_wanted(void)
 }
 
 /*
- * Leaves out the socket that came last to this shard, as if there had been no
- * room when it came.  Return: the socket, with its entry's reference.
+ * Leaves out the last socket of this shard in front of @at, as if there had been
+ * no room when it came, and puts @at in its place.  Readers may have left any
+ * number of cursors there.  Return: the socket, with its entry's reference.
  */
-static struct sock *shard_evict(struct cw_net *cn, struct cw_shard *sh)
+static struct sock *shard_evict(struct cw_net *cn, struct cw_shard *sh,
+				struct cw_node *at)
 {
 	struct cw_net_shard *ns = shard_of(cn, sh);
 	struct sock *sk = NULL;
-	struct cw_entry *e;
+	unsigned int seen;
+	bool end;
 
-	raw_spin_lock_irq(&sh->lock);
-	if (!list_empty(&ns->entries)) {
-		e = entry_of(list_last_entry(&ns->entries, struct cw_node, list));
-		if (e->node.sk && !e->abort) {
-			sk = e->node.sk;
-			ns->stat[e->flags & CW_F_EXACT ? CW_STAT_ENTERED :
-							 CW_STAT_ADOPTED]--;
+	do {
+		raw_spin_lock_irq(&sh->lock);
+		for (seen = 0; seen < CW_BATCH && !sk; seen++) {
+			struct cw_node *node = list_prev_entry(at, list);
+
+			if (&node->list == &ns->entries)
+				break;
+			list_move_tail(&at->list, &node->list);
+			if (!node->sk || entry_of(node)->abort)
+				continue;
+			sk = node->sk;
+			ns->stat[entry_of(node)->flags & CW_F_EXACT ?
+				 CW_STAT_ENTERED : CW_STAT_ADOPTED]--;
 			ns->stat[CW_STAT_MISSED]++;
-			entry_del(sh, ns, e);
+			entry_del(sh, ns, entry_of(node));
 		}
-	}
-	raw_spin_unlock_irq(&sh->lock);
+		end = seen < CW_BATCH;
+		raw_spin_unlock_irq(&sh->lock);
+		cond_resched();
+	} while (!sk && !end);
 	return sk;
 }
 
 /* Takes from a namespace above its fair share, in turn from every shard. */
 static void net_evict(struct cw_net *cn)
 {
-	bool found = true;
+	struct cw_node at[CW_SHARDS];
 	unsigned int i;
+	bool found;
 
-	while (found) {
+	for (i = 0; i < CW_SHARDS; i++) {
+		at[i].sk = NULL;
+		raw_spin_lock_irq(&shards[i].lock);
+		list_add_tail(&at[i].list, &cn->shard[i].entries);
+		raw_spin_unlock_irq(&shards[i].lock);
+	}
+	do {
 		found = false;
 		for (i = 0; i < CW_SHARDS; i++) {
 			struct sock *sk;
 
 			if (net_used(cn) <= fair_share() || !room_wanted())
-				return;
-			sk = shard_evict(cn, &shards[i]);
+				break;
+			sk = shard_evict(cn, &shards[i], &at[i]);
 			if (sk) {
 				sock_put(sk);
 				found = true;
 			}
 		}
-		cond_resched();
+	} while (found);
+	for (i = 0; i < CW_SHARDS; i++) {
+		raw_spin_lock_irq(&shards[i].lock);
+		list_del(&at[i].list);
+		raw_spin_unlock_irq(&shards[i].lock);
 	}
 }
 
