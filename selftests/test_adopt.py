@@ -12,6 +12,7 @@ from lib.net import wait_until
 
 TCP_DEFER_ACCEPT = 9
 JIFFY = 0.012   # rcv_tstamp is in jiffies
+BATCH = 32      # CW_BATCH: so many a reader looks at, and copies, at a time
 
 
 class Case(cw.Case):
@@ -231,6 +232,56 @@ class Full(Case):
         with self.netns():
             spells = self.bulk(4)
             wait_until(lambda: cw.stats()["sockets"] == len(spells), "its share", 60)
+
+    def test_readers_keep_nothing(self):
+        """Readers that wait at the end of a list do not keep its sockets tracked."""
+        apps = self.of_one_list(BATCH)
+        cookies = {net.cookie(app) for app in apps}
+        with self.while_unloaded(max_tracked=BATCH):
+            pass
+        self.adopted(BATCH)
+        # Each has its copies after the first row, and its place behind them all.
+        # There are more places than eviction looks at under the lock at a time.
+        readers = [self.reader(rows=1) for _ in range(BATCH + 8)]
+        with self.netns():
+            self.spell()
+            wait_until(lambda: cw.stats()["sockets"] == 1, "its share", 60)
+        wait_until(lambda: cw.stats()["sockets"] == BATCH - 1, "one left out", 60)
+        for read, file in readers:
+            found = [row["cookie"] for row in cw.parse_sockets((read + file.read()).decode())]
+            self.assertEqual(len(set(found)), len(found))
+            self.assertLessEqual(set(found), cookies)
+            self.assertGreaterEqual(len(found), BATCH - 1)
+
+    def of_one_list(self, number):
+        """NUMBER sockets in CLOSE_WAIT that the module keeps in the same list.
+
+        It has several; the address of the socket says which. The table shows
+        one after the other, each in the order of the spells: the first one ends
+        where that order breaks.
+        """
+        lsn = self.listener()
+        apps, first = [], []
+        while len(first) < number:
+            apps += self.bulk(100, lsn)
+            place = {net.cookie(app): i for i, app in enumerate(apps)}
+            shown = [place[row["cookie"]] for row in cw.sockets()]
+            self.assertEqual(len(shown), len(apps))
+            first = [shown[0]]
+            for i in shown[1:]:
+                if i < first[-1]:
+                    break
+                first.append(i)
+        chosen = [apps[i] for i in first[:number]]
+        for app in set(apps) - set(chosen):
+            app.close()
+        return chosen
+
+    def reader(self, rows):
+        """A table of which no more than ROWS have been read: these, and the file."""
+        file = self.keep(open(f"{cw.TABLES}/sockets", "rb", buffering=0))
+        # without a buffer readline() takes one byte at a time
+        return b"".join(file.readline() for _ in range(1 + rows)), file
 
     def test_fair_share_adds_up(self):
         """Shares or not, no more than max_tracked."""
