@@ -12,6 +12,7 @@
 #include "debugfs.h"
 #include "events.h"
 #include "main.h"
+#include "netlink.h"
 #include "netns.h"
 #include "reaper.h"
 #include "rules.h"
@@ -140,10 +141,15 @@ static int __init cw_init(void)
 	err = cw_netns_init();
 	if (err)
 		goto no_netns;
+	err = cw_netlink_init();
+	if (err)
+		goto no_netlink;
 	cw_debugfs_init();
 	start_tracking();
 	return 0;
 
+no_netlink:
+	cw_netns_exit();
 no_netns:
 	cw_tracker_exit();
 no_tracker:
@@ -155,23 +161,26 @@ no_reaper:
 
 /*
  * Who can still be in here, after each step:
- *  1. no sweep reaps any more, nor drops an entry;
- *  2. nobody is in the probe: no entry goes, and a reference keeps every socket
+ *  1. no sweep reaps any more, nor drops an entry, and no request does;
+ *  2. nobody is in a netlink handler. A request that came just before is queued
+ *     still, and will only say that it is over;
+ *  3. nobody is in the probe: no entry goes, and a reference keeps every socket
  *     that is left;
- *  3. no walk is under way, and none does anything: no entry comes. A namespace
+ *  4. no walk is under way, and none does anything: no entry comes. A namespace
  *     that ends just now gives entries back, and may have queued one still;
- *  4. no namespace's entries are taken away for another's;
- *  5. nobody is in a debugfs file;
- *  6. nobody is in a /proc file or a sysctl of any namespace, no sweep is
- *     queued, and every entry has been dropped and its socket put. That gives
- *     entries back to the pools, so
- *  7. only now no walk is queued, and
- *  8. the pools are left alone;
- *  9. memory. Old policies are freed by kfree_rcu(), without code of ours.
+ *  5. no namespace's entries are taken away for another's;
+ *  6. nobody is in a debugfs file;
+ *  7. nobody is in a /proc file or a sysctl of any namespace, no sweep and no
+ *     request is queued, and every entry has been dropped and its socket put.
+ *     That gives entries back to the pools, so
+ *  8. only now no walk is queued, and
+ *  9. the pools are left alone;
+ * 10. memory. Old policies are freed by kfree_rcu(), without code of ours.
  */
 static void __exit cw_exit(void)
 {
 	cw_reaper_stop();
+	cw_netlink_exit();
 	cw_events_detach();
 	cw_walk_stop();
 	cw_tracker_close();

@@ -91,6 +91,7 @@ static int __net_init net_init(struct net *net)
 	cw_history_init(&cn->history);
 	cw_tracker_net_init(cn);
 	cw_sweeper_init(&cn->sweeper, timeout);
+	cw_requests_init(&cn->requests);
 	err = cw_sysctl_init(cn);
 	if (err)
 		goto no_sysctl;
@@ -119,7 +120,9 @@ no_sysctl:
  * that has not got a reference on the namespace; at the namespace's end there
  * are no such references, and at unload both have been stopped before.
  * cw_proc_exit() and cw_sysctl_exit() wait for those who are in a file, and
- * close /proc files that stay open, cursors included.  The probe can come for a
+ * close /proc files that stay open, cursors included.  A netlink socket keeps its
+ * namespace, and at unload the family is gone and no dump is left, so no request
+ * comes, and the last one is waited for.  The probe can come for a
  * kernel socket as long as the namespace's memory is there, and after
  * cw_tracker_net_close() it turns round at once, without waking the sweeper.
  * The sweeper is waited for next; then nothing but our own hands touches the
@@ -133,6 +136,7 @@ static void __net_exit net_exit(struct net *net)
 	xa_erase(&nets, net->ns.inum);
 	cw_proc_exit(cn);
 	cw_sysctl_exit(cn);
+	cw_requests_exit(&cn->requests);
 	cw_tracker_net_close(cn);
 	cw_sweeper_exit(&cn->sweeper);
 	cw_tracker_net_exit(cn);

@@ -9,6 +9,7 @@
 
 #include "history.h"
 #include "reaper.h"
+#include "request.h"
 #include "tracker.h"
 
 struct cw_policy;
@@ -24,6 +25,7 @@ struct proc_dir_entry;
  * @policy: what to reap when, see policy.h
  * @policy_lock: serialises the writers of @policy
  * @sweeper: looks at the sockets from time to time, see reaper.h
+ * @requests: reaping on request
  * @history: the ports that were reaped from
  * @sysctl: handle of the registered @sysctl_table
  * @sysctl_table: this namespace's copy
@@ -40,6 +42,7 @@ struct cw_net {
 	struct cw_policy __rcu *policy;
 	struct mutex policy_lock;	/* writers of policy */
 	struct cw_sweeper sweeper;
+	struct cw_requests requests;
 	struct cw_history history;
 	struct ctl_table_header *sysctl;
 	struct ctl_table *sysctl_table;

@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "filter.h"
 #include "history.h"
 #include "netns.h"
 #include "ports.h"
@@ -24,12 +25,17 @@ static struct cw_port_row *ports_row(struct cw_ports *ports, unsigned long key)
 	return row;
 }
 
-static int ports_add(struct cw_ports *ports, struct cw_snap *snap)
+static int ports_add(struct cw_ports *ports, struct cw_snap *snap,
+		     struct cw_filter *filter)
 {
 	enum cw_dir dir = cw_snap_dir(snap);
 	unsigned long key = cw_port_key(dir, cw_snap_service_port(snap));
-	struct cw_port_row *row = ports_row(ports, key);
+	struct cw_port_row *row;
 
+	/* Asked again: now the direction is known. */
+	if (!cw_filter_want(snap, filter))
+		return 0;
+	row = ports_row(ports, key);
 	if (!row)
 		return -ENOMEM;
 	row->sockets++;
@@ -43,10 +49,26 @@ static int ports_add(struct cw_ports *ports, struct cw_snap *snap)
 	return 0;
 }
 
-static int ports_add_history(struct cw_ports *ports, struct cw_net *cn)
+/* A port without sockets gets a row if the filter asks for ports alone. */
+static int ports_add_reaped(struct cw_ports *ports, unsigned long key,
+			    u64 reaped, const struct cw_filter *filter)
+{
+	struct cw_port_row *row = xa_load(&ports->rows, key);
+
+	if (!row && !cw_filter_want_port(filter, cw_port_key_dir(key),
+					 cw_port_key_port(key)))
+		return 0;
+	row = ports_row(ports, key);
+	if (!row)
+		return -ENOMEM;
+	row->reaped = reaped;
+	return 0;
+}
+
+static int ports_add_history(struct cw_ports *ports, struct cw_net *cn,
+			     const struct cw_filter *filter)
 {
 	struct cw_history_row *rows;
-	struct cw_port_row *row;
 	unsigned int n, i;
 	int err = 0;
 
@@ -54,13 +76,9 @@ static int ports_add_history(struct cw_ports *ports, struct cw_net *cn)
 	if (!rows)
 		return -ENOMEM;
 	n = cw_history_read(&cn->history, rows);
-	for (i = 0; i < n && !err; i++) {
-		row = ports_row(ports, rows[i].key);
-		if (row)
-			row->reaped = rows[i].reaped;
-		else
-			err = -ENOMEM;
-	}
+	for (i = 0; i < n && !err; i++)
+		err = ports_add_reaped(ports, rows[i].key, rows[i].reaped,
+				       filter);
 	kfree(rows);
 	return err;
 }
@@ -78,14 +96,17 @@ void cw_ports_init(struct cw_ports *ports)
  * cw_ports_fill() - add up a namespace's sockets
  * @ports: an empty table
  * @cn: the namespace, which the caller keeps alive
+ * @filter: which sockets
  *
- * The ports of the past are in it too.
+ * The ports of the past are in it too, if @filter asks for nothing that only a
+ * socket has.
  *
  * Context: process context, may sleep.
  *
  * Return: 0, -ENOMEM, or -EINTR if the reader is being killed.
  */
-int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn)
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
+		  struct cw_filter *filter)
 {
 	struct cw_snap *snap;
 	struct cw_iter it;
@@ -96,10 +117,10 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn)
 	if (!snap)
 		return -ENOMEM;
 	cw_iter_start(&it, cn);
-	while (!err && (n = cw_iter_next(&it, snap, NULL, NULL))) {
+	while (!err && (n = cw_iter_next(&it, snap, cw_filter_want, filter))) {
 		for (i = 0; i < n; i++) {
-			if (!err && !snap[i].stale)
-				err = ports_add(ports, &snap[i]);
+			if (!err)
+				err = ports_add(ports, &snap[i], filter);
 			sock_put(snap[i].sk);
 		}
 		if (fatal_signal_pending(current))
@@ -107,7 +128,7 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn)
 	}
 	cw_iter_stop(&it);
 	kfree(snap);
-	return err ?: ports_add_history(ports, cn);
+	return err ?: ports_add_history(ports, cn, filter);
 }
 
 /**

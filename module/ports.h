@@ -8,6 +8,7 @@
 
 #include "classify.h"
 
+struct cw_filter;
 struct cw_net;
 
 /**
@@ -43,7 +44,8 @@ struct cw_ports {
 };
 
 void cw_ports_init(struct cw_ports *ports);
-int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn);
+int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
+		  struct cw_filter *filter);
 void cw_ports_clear(struct cw_ports *ports);
 
 #endif /* CW_PORTS_H */

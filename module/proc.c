@@ -9,26 +9,20 @@
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
-#include <linux/math64.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/time64.h>
 #include <net/net_namespace.h>
 
 #include "compat/compat.h"
+#include "filter.h"
 #include "history.h"
 #include "main.h"
 #include "netns.h"
 #include "ports.h"
 #include "proc.h"
-#include "sock.h"
+#include "rows.h"
 #include "tracker.h"
-
-static u64 to_ms(u64 ns)
-{
-	return div_u64(ns, NSEC_PER_MSEC);
-}
 
 /*
  * The entry in /proc goes away, and waits for us, before cn does, but the
@@ -77,13 +71,15 @@ static void *ports_row_at(struct ports_reader *r, loff_t pos)
 static void *ports_start(struct seq_file *m, loff_t *pos)
 {
 	struct ports_reader *r = m->private;
+	struct cw_filter all;
 	int err;
 
 	if (*pos)
 		return ports_row_at(r, *pos);
 	cw_ports_clear(&r->ports);
 	r->pos = 0;
-	err = cw_ports_fill(&r->ports, r->cn);
+	cw_filter_init(&all);
+	err = cw_ports_fill(&r->ports, r->cn, &all);
 	return err ? ERR_PTR(err) : SEQ_START_TOKEN;
 }
 
@@ -112,7 +108,7 @@ static int ports_show(struct seq_file *m, void *v)
 	for (i = 0; i < CW_NCLASS; i++)
 		seq_printf(m, " %u", row->class[i]);
 	seq_printf(m, " %llu %llu %llu %llu", row->rx_bytes, row->tx_bytes,
-		   to_ms(row->age_max), to_ms(row->idle_max));
+		   cw_ms(row->age_max), cw_ms(row->idle_max));
 	for (i = 0; i < CW_NAGE; i++)
 		seq_printf(m, " %u", row->age[i]);
 	seq_printf(m, " %u %llu\n", row->inexact, row->reaped);
@@ -161,104 +157,39 @@ static const struct proc_ops ports_proc_ops = {
 
 /* ---- sockets ----------------------------------------------------------- */
 
-/* What a row of sockets shows, without any reference. */
-struct sockets_row {
-	struct cw_flow flow;
-	enum cw_dir dir;
-	enum cw_class class;
-	bool exact;
-	u64 age;
-	u64 idle;
-	u32 rx_bytes;
-	u32 tx_bytes;
-	kuid_t uid;
-	unsigned long inode;
-	u64 cookie;
-	u64 cgroup;
-};
-
 /**
  * struct sockets_reader - an open file
  * @cn: its namespace, with a reference
- * @it: goes through the sockets
- * @started: @it is in use
- * @pos: position in the file of @row[0]; the header is at 0
- * @n: how many @row there are
- * @row: the rows at hand
- * @snap: where @row comes from
+ * @started: @rows is in use
+ * @pos: position in the file of the first of @rows; the header is at 0
+ * @rows: the rows at hand
  */
 struct sockets_reader {
 	struct cw_net *cn;
-	struct cw_iter it;
 	bool started;
 	loff_t pos;
-	unsigned int n;
-	struct sockets_row row[CW_BATCH];
-	struct cw_snap snap[CW_BATCH];
+	struct cw_rows rows;
 };
-
-/* Return: false if the file behind it has gone meanwhile: it is being closed. */
-static bool sockets_row_fill(struct sockets_row *row, struct cw_snap *snap)
-{
-	bool accepted = snap->class != CW_UNACCEPTED;
-	struct sock *sk = snap->sk;
-
-	*row = (struct sockets_row) {
-		.flow = snap->flow,
-		.dir = cw_snap_dir(snap),
-		.class = snap->class,
-		.exact = snap->flags & CW_F_EXACT,
-		.age = snap->age,
-		.idle = snap->idle,
-		.rx_bytes = snap->rx_bytes,
-		.tx_bytes = snap->tx_bytes,
-		.uid = sk_uid(sk),
-		.inode = accepted ? sock_i_ino(sk) : 0,
-		.cookie = cw_sock_cookie(sk),
-		.cgroup = cw_sock_cgroup(sk),
-	};
-	return !accepted || row->inode;
-}
 
 static void sockets_restart(struct sockets_reader *r)
 {
 	if (r->started)
-		cw_iter_stop(&r->it);
-	cw_iter_start(&r->it, r->cn);
+		cw_rows_stop(&r->rows);
+	cw_rows_start(&r->rows, r->cn, NULL, NULL);
 	r->started = true;
 	r->pos = 1;
-	r->n = 0;
-}
-
-/* Replaces the rows at hand by the next ones.  Return: false at the end. */
-static bool sockets_more(struct sockets_reader *r)
-{
-	unsigned int n, i;
-
-	r->pos += r->n;
-	r->n = 0;
-	while (!r->n) {
-		n = cw_iter_next(&r->it, r->snap, NULL, NULL);
-		if (!n)
-			return false;
-		for (i = 0; i < n; i++) {
-			if (!r->snap[i].stale &&
-			    sockets_row_fill(&r->row[r->n], &r->snap[i]))
-				r->n++;
-			sock_put(r->snap[i].sk);
-		}
-	}
-	return true;
 }
 
 static void *sockets_row_at(struct sockets_reader *r, loff_t pos)
 {
 	if (!r->started || pos < r->pos)
 		sockets_restart(r);
-	while (pos >= r->pos + r->n)
-		if (!sockets_more(r))
+	while (pos >= r->pos + r->rows.n) {
+		r->pos += r->rows.n;
+		if (!cw_rows_next(&r->rows))
 			return NULL;
-	return &r->row[pos - r->pos];
+	}
+	return &r->rows.row[pos - r->pos];
 }
 
 static void *sockets_start(struct seq_file *m, loff_t *pos)
@@ -283,7 +214,7 @@ static void sockets_stop(struct seq_file *m, void *v)
 
 static int sockets_show(struct seq_file *m, void *v)
 {
-	const struct sockets_row *row = v;
+	const struct cw_row *row = v;
 	struct cw_endpoint local, remote;
 
 	if (v == SEQ_START_TOKEN) {
@@ -294,7 +225,7 @@ static int sockets_show(struct seq_file *m, void *v)
 	cw_flow_remote(&row->flow, &remote);
 	seq_printf(m, "%s %s %s %llu %d %llu %s %u %u %u %lu %llx %llu\n",
 		   cw_dir_name(row->dir), local.text, remote.text,
-		   to_ms(row->age), row->exact, to_ms(row->idle),
+		   cw_ms(row->age), row->exact, cw_ms(row->idle),
 		   cw_class_name(row->class), row->rx_bytes, row->tx_bytes,
 		   from_kuid_munged(seq_user_ns(m), row->uid), row->inode,
 		   row->cookie, row->cgroup);
@@ -329,7 +260,7 @@ static int sockets_release(struct inode *inode, struct file *file)
 	struct sockets_reader *r = ((struct seq_file *)file->private_data)->private;
 
 	if (r->started)
-		cw_iter_stop(&r->it);
+		cw_rows_stop(&r->rows);
 	put_net(r->cn->net);
 	return seq_release_private(inode, file);
 }

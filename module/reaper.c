@@ -15,9 +15,11 @@
 
 #include "events.h"
 #include "history.h"
+#include "netlink.h"
 #include "netns.h"
 #include "policy.h"
 #include "reaper.h"
+#include "rows.h"
 #include "sock.h"
 #include "trace.h"
 #include "tracker.h"
@@ -84,9 +86,12 @@ static enum cw_stat verdict_stat(enum cw_verdict verdict)
 	}
 }
 
-/* Decides under the socket's lock, and announces the abort if it says yes. */
-static enum cw_verdict reap_claim(struct cw_snap *snap, cw_want_fn want,
-				  void *arg, struct cw_abort *abort)
+/*
+ * Decides under the socket's lock, and if it says yes announces the abort, unless
+ * that is NULL.
+ */
+static enum cw_verdict reap_decide(struct cw_snap *snap, cw_want_fn want,
+				   void *arg, struct cw_abort *abort)
 {
 	struct sock *sk = snap->sk;
 	enum cw_verdict verdict;
@@ -105,6 +110,21 @@ static enum cw_verdict reap_claim(struct cw_snap *snap, cw_want_fn want,
 	bh_unlock_sock(sk);
 	local_bh_enable();
 	return verdict;
+}
+
+/**
+ * cw_reap_dry() - would cw_reap() abort a connection?
+ * @snap: a copy of its entry
+ * @want: decides once more, under the socket's lock
+ * @arg: for @want
+ *
+ * Context: process context.
+ *
+ * Return: what cw_reap() would return at this moment.
+ */
+enum cw_verdict cw_reap_dry(struct cw_snap *snap, cw_want_fn want, void *arg)
+{
+	return reap_decide(snap, want, arg, NULL);
 }
 
 /**
@@ -135,8 +155,12 @@ enum cw_verdict cw_reap(struct cw_net *cn, struct cw_snap *snap,
 	struct sock *sk = snap->sk;
 	enum cw_dir dir = cw_snap_dir(snap);
 	enum cw_verdict verdict;
+	const bool heard = cw_netlink_heard(cn->net);
+	struct cw_row row;
 
-	verdict = reap_claim(snap, want, arg, &abort);
+	if (heard)	/* the abort takes some of it away */
+		cw_row_fill(&row, snap);
+	verdict = reap_decide(snap, want, arg, &abort);
 	if (verdict != CW_VERDICT_REAP)
 		return verdict;
 	READ_ONCE(sk->sk_prot)->diag_destroy(sk, err);
@@ -145,6 +169,8 @@ enum cw_verdict cw_reap(struct cw_net *cn, struct cw_snap *snap,
 		return CW_VERDICT_CHANGED;
 	cw_history_add(&cn->history, dir, cw_snap_service_port(snap));
 	trace_cw_reap(sk, &snap->flow, snap->age, err);
+	if (heard)
+		cw_netlink_reaped(cn->net, &row, stat, err);
 	return CW_VERDICT_REAP;
 }
 
@@ -333,7 +359,7 @@ static unsigned long sweep_all(struct cw_net *cn)
 	cw_iter_start(&sw->it, cn);
 	while ((n = cw_iter_next(&sw->it, sw->snap, sweep_want, sw))) {
 		for (i = 0; i < n; i++) {
-			if (!READ_ONCE(sweeps_stopped))
+			if (!cw_reaper_stopped())
 				sweep_one(sw, &sw->snap[i]);
 			sock_put(sw->snap[i].sk);
 			cond_resched();
@@ -360,7 +386,7 @@ static void sweep_work(struct work_struct *work)
 	struct cw_net *cn = container_of(s, struct cw_net, sweeper);
 	unsigned long next;
 
-	if (READ_ONCE(sweeps_stopped))
+	if (cw_reaper_stopped())
 		return;
 	set_bit(SWEEP_F_ARMED, &s->flags);
 	next = sweep_all(cn);
@@ -454,10 +480,33 @@ int cw_reaper_init(void)
 }
 
 /**
+ * cw_reaper_queue() - have a work done beside the sweeps
+ * @work: a work that reaps; it stops early when cw_reaper_stopped()
+ *
+ * Context: any, before cw_reaper_exit().
+ */
+void cw_reaper_queue(struct work_struct *work)
+{
+	queue_work(sweep_wq, work);
+}
+
+/**
+ * cw_reaper_stopped() - has cw_reaper_stop() been called?
+ *
+ * Context: any.
+ *
+ * Return: whether nothing may be reaped any more.
+ */
+bool cw_reaper_stopped(void)
+{
+	return READ_ONCE(sweeps_stopped);
+}
+
+/**
  * cw_reaper_stop() - reap nothing any more
  *
- * When this returns no sweep is under way, and those that are still queued do
- * nothing.  An abort that sleeps because the socket's owner sleeps in a page
+ * When this returns no sweep and no request is under way, and those that are
+ * still queued, or come, do nothing.  An abort that sleeps because the socket's owner sleeps in a page
  * fault is waited for, see cw_reap().
  *
  * Context: process context, may sleep.

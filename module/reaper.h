@@ -18,7 +18,8 @@ enum cw_verdict {
 	CW_VERDICT_MPTCP,
 	CW_VERDICT_ULP,
 	CW_VERDICT_BUSY,
-	CW_VERDICT_CHANGED
+	CW_VERDICT_CHANGED,
+	CW_NVERDICT
 };
 
 #define CW_RATE_SLOTS	16
@@ -52,6 +53,8 @@ struct cw_sweeper {
 int cw_reaper_init(void);
 void cw_reaper_stop(void);
 void cw_reaper_exit(void);
+bool cw_reaper_stopped(void);
+void cw_reaper_queue(struct work_struct *work);
 void cw_sweeper_init(struct cw_sweeper *s, u32 timeout);
 void cw_sweeper_exit(struct cw_sweeper *s);
 void cw_sweeper_wake(struct cw_sweeper *s);
@@ -60,5 +63,6 @@ void cw_sweeper_set_timeout(struct cw_sweeper *s, u32 timeout);
 enum cw_verdict cw_reap_verdict(const struct sock *sk);
 enum cw_verdict cw_reap(struct cw_net *cn, struct cw_snap *snap,
 			enum cw_stat stat, int err, cw_want_fn want, void *arg);
+enum cw_verdict cw_reap_dry(struct cw_snap *snap, cw_want_fn want, void *arg);
 
 #endif /* CW_REAPER_H */

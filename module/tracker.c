@@ -671,12 +671,13 @@ bool cw_track_empty(struct cw_net *cn)
  * @spell: number of the spell
  * @want: decides on the present state
  * @arg: for @want
- * @abort: whose the abort is
+ * @abort: whose the abort is; NULL only to ask
  *
  * Context: process context with softirqs off.
  *
  * Return: whether the spell still lasts, is not claimed by somebody else, and
- * @want says yes.  Then the caller aborts and calls cw_track_unclaim().
+ * @want says yes.  Then the caller, unless it only asked, aborts and calls
+ * cw_track_unclaim().
  */
 bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 		    struct cw_abort *abort)

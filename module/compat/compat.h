@@ -10,6 +10,7 @@
 #include <linux/cgroup.h>
 #include <linux/proc_fs.h>
 #include <linux/sysctl.h>
+#include <net/genetlink.h>
 #include <net/inet_hashtables.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -74,6 +75,30 @@ static inline u64 cw_cgroup_id(const struct sock *sk)
 					 &sk->sk_cgrp_data));
 #else
 	return 0;
+#endif
+}
+
+/* Is @sk in the cgroup v2 with this @id, or in one below it? */
+static inline bool cw_cgroup_is_under(const struct sock *sk, u64 id)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	struct cgroup *at = sock_cgroup_ptr((struct sock_cgroup_data *)
+					    &sk->sk_cgrp_data);
+
+	for (; at; at = cgroup_parent(at))
+		if (cgroup_id(at) == id)
+			return true;
+#endif
+	return false;
+}
+
+/* The attributes of a request to dump. */
+static inline struct nlattr **cw_dump_attrs(struct netlink_callback *cb)
+{
+#ifdef CW_HAVE_GENL_INFO_DUMP
+	return genl_info_dump(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
 #endif
 }
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reaping on request: asked for in a netlink handler, done by a work, so that
+ * nobody else's netlink waits for it.
+ */
+#include <linux/errno.h>
+#include <linux/sched.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "netlink.h"
+#include "netns.h"
+#include "request.h"
+#include "sock.h"
+
+static bool request_over(const struct cw_request *rq)
+{
+	return READ_ONCE(rq->cancelled) || cw_reaper_stopped();
+}
+
+static void request_one(struct cw_net *cn, struct cw_request *rq,
+			struct cw_snap *snap)
+{
+	enum cw_verdict verdict;
+
+	/* Asked again: now the direction is known. */
+	cw_snap_dir(snap);
+	if (!cw_filter_want(snap, &rq->filter))
+		return;
+	rq->matched++;
+	if (rq->count[CW_VERDICT_REAP] >= rq->limit)
+		return;
+	if (rq->dry_run)
+		verdict = cw_reap_dry(snap, cw_filter_want, &rq->filter);
+	else
+		verdict = cw_reap(cn, snap, CW_STAT_REAPED_REQUEST,
+				  ECONNABORTED, cw_filter_want, &rq->filter);
+	rq->count[verdict]++;
+}
+
+static void request_all(struct cw_net *cn, struct cw_request *rq)
+{
+	struct cw_iter it;
+	unsigned int n, i;
+
+	cw_iter_start(&it, cn);
+	while (!request_over(rq) &&
+	       (n = cw_iter_next(&it, rq->snap, cw_filter_want, &rq->filter))) {
+		for (i = 0; i < n; i++) {
+			if (!request_over(rq))
+				request_one(cn, rq, &rq->snap[i]);
+			sock_put(rq->snap[i].sk);
+			cond_resched();
+		}
+	}
+	cw_iter_stop(&it);
+	if (cw_reaper_stopped())
+		rq->error = ESHUTDOWN;
+}
+
+/*
+ * The next request may come as soon as this one is answered.  The address of a
+ * requester that is gone can be somebody else's by now.
+ */
+static void request_work(struct work_struct *work)
+{
+	struct cw_requests *rs = container_of(work, struct cw_requests, work);
+	struct cw_net *cn = container_of(rs, struct cw_net, requests);
+	struct cw_request *rq = rs->now;
+
+	request_all(cn, rq);
+	spin_lock(&rs->lock);
+	rs->now = NULL;
+	spin_unlock(&rs->lock);
+	if (!rq->cancelled)
+		cw_netlink_answer(cn->net, rq);
+	cw_request_free(rq);
+}
+
+/**
+ * cw_request_submit() - have a request done
+ * @cn: its namespace
+ * @rq: allocated, and freed when it is done
+ *
+ * Context: process context.
+ *
+ * Return: false if another one is under way there; then @rq is still the
+ * caller's.
+ */
+bool cw_request_submit(struct cw_net *cn, struct cw_request *rq)
+{
+	struct cw_requests *rs = &cn->requests;
+	bool ok;
+
+	spin_lock(&rs->lock);
+	ok = !rs->now;
+	if (ok)
+		rs->now = rq;
+	spin_unlock(&rs->lock);
+	if (ok)
+		cw_reaper_queue(&rs->work);
+	return ok;
+}
+
+/**
+ * cw_request_cancel() - a requester is gone: stop what it asked for
+ * @cn: its namespace
+ * @portid: its netlink address
+ *
+ * Context: process context; does not wait.
+ */
+void cw_request_cancel(struct cw_net *cn, u32 portid)
+{
+	struct cw_requests *rs = &cn->requests;
+
+	spin_lock(&rs->lock);
+	if (rs->now && rs->now->portid == portid)
+		WRITE_ONCE(rs->now->cancelled, true);
+	spin_unlock(&rs->lock);
+}
+
+/**
+ * cw_request_free() - free a request
+ * @rq: not submitted, or done; may be NULL
+ */
+void cw_request_free(struct cw_request *rq)
+{
+	if (!rq)
+		return;
+	cw_filter_free(&rq->filter);
+	kfree_skb(rq->answer);
+	kfree(rq);
+}
+
+/**
+ * cw_requests_init() - no request yet
+ * @rs: of a new namespace
+ */
+void cw_requests_init(struct cw_requests *rs)
+{
+	INIT_WORK(&rs->work, request_work);
+	spin_lock_init(&rs->lock);
+}
+
+/**
+ * cw_requests_exit() - the end of a namespace's requests
+ * @rs: nobody submits one any more
+ *
+ * Waits for the one that is under way: who asked for it gets an answer.
+ *
+ * Context: process context, may sleep.
+ */
+void cw_requests_exit(struct cw_requests *rs)
+{
+	flush_work(&rs->work);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Reaping on request. */
+#ifndef CW_REQUEST_H
+#define CW_REQUEST_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "filter.h"
+#include "reaper.h"
+#include "tracker.h"
+
+struct cw_net;
+struct sk_buff;
+
+/**
+ * struct cw_request - what somebody wants to be reaped, and what came of it
+ * @filter: which sockets
+ * @limit: most reaps
+ * @dry_run: only look
+ * @portid: netlink address of the requester
+ * @seq: the request's sequence number
+ * @answer: for the answer; whoever frees the request without sending it frees it
+ * @cancelled: the requester is gone
+ * @error: ended early, positive errno
+ * @matched: how many sockets matched
+ * @count: of those that were tried, how many had each outcome
+ * @snap: the sockets at hand
+ */
+struct cw_request {
+	struct cw_filter filter;
+	u32 limit;
+	bool dry_run;
+	u32 portid;
+	u32 seq;
+	struct sk_buff *answer;
+	bool cancelled;
+	int error;
+	u32 matched;
+	u32 count[CW_NVERDICT];
+	struct cw_snap snap[CW_BATCH];
+};
+
+/**
+ * struct cw_requests - the request that is under way in a namespace
+ * @work: does it
+ * @lock: guards @now, which only @work takes away
+ * @now: the request, or NULL
+ */
+struct cw_requests {
+	struct work_struct work;
+	spinlock_t lock;	/* now */
+	struct cw_request *now;
+};
+
+void cw_requests_init(struct cw_requests *rs);
+void cw_requests_exit(struct cw_requests *rs);
+bool cw_request_submit(struct cw_net *cn, struct cw_request *rq);
+void cw_request_cancel(struct cw_net *cn, u32 portid);
+void cw_request_free(struct cw_request *rq);
+
+#endif /* CW_REQUEST_H */
