@@ -8,7 +8,8 @@ PREFIX ?= /usr
 
 NAME := tcp_close_wait
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
-SOURCE := $(DESTDIR)$(PREFIX)/src/$(NAME)-$(VERSION)
+# DKMS looks nowhere else, so PREFIX is for the tool.
+SOURCE := $(DESTDIR)/usr/src/$(NAME)-$(VERSION)
 
 all: module
 
@@ -17,8 +18,11 @@ help:
 	@echo '                  (KVER= for another, or KDIR= for its build tree)'
 	@echo 'make demo         see leaks explained and cured in a throw-away VM'
 	@echo 'make check        run every test; as root, like demo'
-	@echo 'make install      install the module through DKMS; as root'
-	@echo 'make uninstall    remove it'
+	@echo '                  (KERNELS= for some of the kernels)'
+	@echo 'make check-all    what that leaves out, too: hours'
+	@echo 'make install      the module through DKMS, and the tool; as root'
+	@echo 'make uninstall    remove them'
+	@echo 'make deb          Debian packages, in dist/; as root'
 	@echo 'make clean        remove what was built'
 
 module:
@@ -29,24 +33,44 @@ module:
 check:
 	selftests/check
 
+check-all:
+	selftests/check --all
+
+# The table in README.md, from the last run's results.
+support-table:
+	selftests/support-table
+
+deb:
+	selftests/vm/deb
+
 demo:
 	demo/demo
 
 # DESTDIR is for packagers: the files only, without touching this machine's DKMS.
-install:
+install: install-module install-tools
+	$(if $(DESTDIR),,if [ -n "$$(dkms status $(NAME)/$(VERSION))" ]; then \
+		dkms remove $(NAME)/$(VERSION) --all; fi)
+	$(if $(DESTDIR),,dkms install $(NAME)/$(VERSION))
+
+install-module:
+	rm -rf '$(SOURCE)'
 	install -d '$(SOURCE)'
 	cp -r Kbuild dkms.conf LICENSE module '$(SOURCE)'
 	find '$(SOURCE)' -type f '!' -name '*.[ch]' '!' -name 'Kbuild*' \
 		'!' -name dkms.conf '!' -name LICENSE -delete
-	$(if $(DESTDIR),,dkms install $(NAME)/$(VERSION))
+
+install-tools:
+	$(if $(wildcard tools/Makefile),$(MAKE) -C tools install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)')
 
 uninstall:
 	$(if $(DESTDIR),,-dkms remove $(NAME)/$(VERSION) --all)
 	rm -rf '$(SOURCE)'
+	$(if $(wildcard tools/Makefile),$(MAKE) -C tools uninstall DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)')
 
 clean:
 	@if test -e '$(KDIR)/Makefile'; then \
 		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean; fi
 	$(MAKE) -C selftests clean
 
-.PHONY: all help module check demo install uninstall clean
+.PHONY: all help module check check-all support-table demo deb install \
+	install-module install-tools uninstall clean

@@ -241,3 +241,29 @@ in_root() {
 		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 			HOME=/root LC_ALL=C.UTF-8 "$@"' in_root "$@"
 }
+
+# use ROOT: keep others from removing the chroot while this runs
+use() {
+	local fd
+	mkdir -p -- "$cache/locks"
+	exec {fd}>"$cache/locks/use-${1##*/}"
+	flock -s "$fd"
+}
+
+# fresh_copy ROOT [SUBDIR]: the work tree as git sees it, in a new directory of the
+# chroot, or in SUBDIR of it; sets $copy, that directory. Who calls this removes
+# it with remove_copies at the end.
+copies=()
+fresh_copy() {
+	mkdir -p -- "$1/build"
+	copy=$(mktemp -d "$1/build/XXXXXX")
+	copies+=("$copy")
+	mkdir -p -- "$copy/${2:-.}"
+	(cd -- "$top_dir" && git ls-files -z -co --exclude-standard |
+		while IFS= read -rd '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done |
+		tar -c --null -T - -f -) | tar -xf - --no-same-owner -C "$copy/${2:-.}"
+}
+
+remove_copies() {
+	[[ ${#copies[@]} == 0 ]] || rm -rf --one-file-system -- "${copies[@]}"
+}
