@@ -183,6 +183,7 @@ class AtLoad(Case):
         del apps
 
 
+@ktap.slow
 class Full(Case):
     def test_max_tracked(self):
         self.module(max_tracked=8)
@@ -338,6 +339,7 @@ class ByWalk(Case):
         self.assertTrue(net.aborted(spell.app, 60 * SLOW))
         self.assertGreaterEqual(time.monotonic() - spell.before, 2)
 
+    @ktap.slow
     def test_several_spells(self):
         """A second spell of one socket is not the first one going on."""
         self.module(tracking="walk")

@@ -82,6 +82,7 @@ class Asleep(cw.Case):
         net.churn(self.listener(), number)
         self.assertLess(len(self.ours(log)), number / 2 + 10)
 
+    @ktap.slow
     def test_after_the_last_has_gone(self):
         cw.put("timeout", 1)
         spells = [self.spell() for _ in range(5)]

@@ -186,6 +186,7 @@ class Loop(Case):
                 t.join(60 * SLOW)
         self.assertEqual(self.problems, [])
 
+    @ktap.slow
     def test_under_load(self):
         """Churn, leaks, readers, writers, namespaces; the module comes and goes."""
         for function in (self.churn, self.leak, self.read, self.read, self.write, self.spaces):

@@ -149,6 +149,7 @@ class Sizes(cw.Case):
         self.assertEqual(b"".join(parts).count(b"\n"), len(apps) + 1)
 
 
+@ktap.slow
 class Many(cw.Case):
     limit = 300
 
@@ -202,6 +203,7 @@ class Churn(cw.Case):
                 t.join()
         self.assertEqual(problems, [])
 
+    @ktap.slow
     def test_those_that_stay(self):
         """A socket that was there all along is in every pass, once."""
         apps = self.bulk(ktap.count(200, 30))

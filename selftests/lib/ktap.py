@@ -13,6 +13,8 @@ import unittest
 # sockets and rounds, CW_SLOW the deadlines and the slack for scheduling.
 SCALE = float(os.environ.get("CW_SCALE", "1"))
 SLOW = float(os.environ.get("CW_SLOW", "0")) or max(1.0, min(10.0, 0.5 / SCALE))
+# Without the cases that are marked slow.
+QUICK = os.environ.get("CW_QUICK") == "1"
 
 KSFT_PASS, KSFT_FAIL, KSFT_SKIP = 0, 1, 4
 
@@ -24,6 +26,17 @@ class TestTimeout(Exception):
 def count(number, least=1):
     """NUMBER, scaled to what this machine can do."""
     return max(least, int(number * SCALE))
+
+
+def slow(case):
+    """Marks a case, or a class of them, that CW_QUICK leaves out: it takes long, and
+    what it tests hardly depends on the kernel."""
+    case.slow = True
+    return case
+
+
+def is_slow(test):
+    return hasattr(test, "slow") or hasattr(getattr(test, test._testMethodName), "slow")
 
 
 class Result(unittest.TestResult):
@@ -119,9 +132,13 @@ def main():
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     tests = [t for t in cases(suite)
              if not wanted or any(w in name_of(t) for w in wanted)]
+    left_out = [t for t in tests if QUICK and is_slow(t)]
+    tests = [t for t in tests if t not in left_out]
     out = sys.stdout
     print("KTAP version 1", file=out)
     print(f"1..{len(tests)}", file=out, flush=True)
+    for test in left_out:
+        print(f"# left out, slow: {name_of(test)}", file=out)
     result = Result(out)
     unittest.TestSuite(tests).run(result)
     for test in tests:
