@@ -123,9 +123,12 @@ suite_sources() {
 
 # suite_apt SUITE TOOL ARGS...: an apt tool on the private state of a suite
 suite_apt() {
-	local dir=$cache/apt/$1 tool=$2
+	local dir=$cache/apt/$1 tool=$2 release=''
+	[[ $1 != *-backports ]] || release=$1
 	shift 2
+	# without a default, packages of backports give way to the suite's own
 	"$tool" -q -o Dir="$dir" -o Dir::State::status="$dir/status" \
+		-o APT::Default-Release="$release" \
 		-o Dir::Etc::sourcelist="$dir/sources.list" \
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64 \
 		-o Acquire::Check-Valid-Until=false -o Acquire::Languages=none \
@@ -215,6 +218,7 @@ bootstrap() {
 	while IFS= read -r line; do
 		opts+=("--aptopt=$line")
 	done < <(apt-config dump | grep -iE '^Acquire::https?::Proxy ')
+	[[ $suite != *-backports ]] || opts+=("--aptopt=APT::Default-Release \"$suite\"")
 	say "making a $suite system with: ${packages//,/ } ..."
 	if ! mmdebstrap --mode=root --architectures=amd64 --include="$packages" \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
