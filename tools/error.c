@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "error.h"
+
+/**
+ * cw_fail() - say why a command cannot go on
+ * @err: gets the text; an earlier one stays, it is nearer to the cause
+ * @status: exit status
+ * @fmt: one line, without its end and without the program's name
+ *
+ * Return: @status.
+ */
+int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
+{
+	va_list args;
+
+	if (*err->text)
+		return status;
+	va_start(args, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, args);
+	va_end(args);
+	return status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How a command ends, and what it says if that is not well. */
+#ifndef CW_ERROR_H
+#define CW_ERROR_H
+
+#define __printf(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
+
+/* Exit statuses, which scripts rely on. */
+enum cw_status {
+	CW_DONE,
+	CW_FAILED,
+	CW_USAGE,
+	CW_NOTHING,
+	CW_NOT_LOADED,
+};
+
+/**
+ * struct cw_error - what went wrong
+ * @text: one line without its end, empty if all is well
+ */
+struct cw_error {
+	char text[600];
+};
+
+int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
+	__printf(3, 4);
+
+#endif /* CW_ERROR_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "host.h"
+
+/**
+ * cw_file_open() - open(2)
+ * @path: absolute
+ * @flags: O_CLOEXEC comes by itself
+ *
+ * Return: a file descriptor, or a negative errno.
+ */
+int cw_file_open(const char *path, int flags)
+{
+	char full[2 * PATH_MAX];
+	int fd;
+
+	snprintf(full, sizeof(full), "%s%s", cw_host_root(), path);
+	fd = open(full, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * cw_file_dir() - opendir(3)
+ * @path: absolute
+ *
+ * Return: NULL and errno if it fails.
+ */
+DIR *cw_file_dir(const char *path)
+{
+	int fd = cw_file_open(path, O_RDONLY | O_DIRECTORY);
+	DIR *dir;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	dir = fdopendir(fd);
+	if (!dir)
+		close(fd);
+	return dir;
+}
+
+/**
+ * cw_file_read() - a small file as text
+ * @path: absolute
+ * @buf: gets it, without a line's end at its end
+ * @size: room in @buf; what does not fit is left out
+ *
+ * Return: its length, or a negative errno.
+ */
+int cw_file_read(const char *path, char *buf, size_t size)
+{
+	int fd = cw_file_open(path, O_RDONLY);
+	size_t len = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return fd;
+	do {
+		got = read(fd, buf + len, size - 1 - len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int error = -errno;
+
+			close(fd);
+			return error;
+		}
+		len += got;
+	} while (got && len < size - 1);
+	close(fd);
+	if (len && buf[len - 1] == '\n')
+		len--;
+	buf[len] = '\0';
+	return len;
+}
+
+/**
+ * cw_file_write() - write a text to a file by one write(2), as sysctls want it
+ * @path: absolute
+ * @text: the text; a line's end is added
+ *
+ * Return: 0, or a negative errno.
+ */
+int cw_file_write(const char *path, const char *text)
+{
+	int fd = cw_file_open(path, O_WRONLY);
+	char line[8192];
+	ssize_t done;
+	int len;
+
+	if (fd < 0)
+		return fd;
+	len = snprintf(line, sizeof(line), "%s\n", text);
+	if ((size_t)len >= sizeof(line)) {
+		close(fd);
+		return -E2BIG;
+	}
+	do {
+		done = write(fd, line, len);
+	} while (done < 0 && errno == EINTR);
+	if (done < 0)
+		done = -errno;
+	close(fd);
+	return done < 0 ? done : done == len ? 0 : -EIO;
+}
+
+/**
+ * cw_file_exists() - is there such a file
+ * @path: absolute
+ *
+ * Return: false also if it cannot be told.
+ */
+bool cw_file_exists(const char *path)
+{
+	char full[2 * PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s%s", cw_host_root(), path);
+	return !access(full, F_OK);
+}

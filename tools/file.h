@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The system's own files: /proc, /sys, /run. */
+#ifndef CW_FILE_H
+#define CW_FILE_H
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+int cw_file_open(const char *path, int flags);
+DIR *cw_file_dir(const char *path);
+int cw_file_read(const char *path, char *buf, size_t size);
+int cw_file_write(const char *path, const char *text);
+bool cw_file_exists(const char *path);
+
+#endif /* CW_FILE_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define WIDTH_DEFAULT	80
+#define WIDTH_MAX	1000
+
+/**
+ * cw_host_root() - what stands before each path of the system's own files
+ *
+ * Return: nothing, but in tests.
+ */
+const char *cw_host_root(void)
+{
+	return "";
+}
+
+/**
+ * cw_host_write() - write all of it
+ * @fd: file descriptor
+ * @data: bytes
+ * @size: how many
+ *
+ * Return: 0, or a negative errno.
+ */
+int cw_host_write(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size) {
+		ssize_t done = write(fd, at, size);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		at += done;
+		size -= done;
+	}
+	return 0;
+}
+
+/**
+ * cw_host_colour() - may output be in colour
+ *
+ * Return: true on a terminal that knows colours, unless NO_COLOR is set
+ * (https://no-color.org).
+ */
+bool cw_host_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && term &&
+	       strcmp(term, "dumb");
+}
+
+/**
+ * cw_host_width() - how many columns output may have
+ *
+ * Return: the terminal's width; where there is none COLUMNS, or 80.
+ */
+unsigned int cw_host_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	long width = 0;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		width = size.ws_col;
+	if (!width && columns)
+		width = strtol(columns, NULL, 10);
+	if (width <= 0)
+		width = WIDTH_DEFAULT;
+	return width < WIDTH_MAX ? width : WIDTH_MAX;
+}
+
+/**
+ * cw_host_time() - the time of day
+ *
+ * Return: seconds since 1970.
+ */
+time_t cw_host_time(void)
+{
+	return time(NULL);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tool touches of the host besides netlink.  The tests of the tool link
+ * a twin of host.c instead.
+ */
+#ifndef CW_HOST_H
+#define CW_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+const char *cw_host_root(void);
+int cw_host_write(int fd, const void *data, size_t size);
+bool cw_host_colour(void);
+unsigned int cw_host_width(void);
+time_t cw_host_time(void);
+
+#endif /* CW_HOST_H */

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "file.h"
+#include "netns.h"
+#include "value.h"
+
+#define NAMED "/run/netns"
+
+/* A name or path as an argument that a shell takes as one word. */
+static char *make_option(const char *arg)
+{
+	struct cw_buf buf = { 0 };
+	const char *at;
+
+	cw_buf_puts(&buf, "-n ");
+	if (arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@")]) {
+		cw_buf_puts(&buf, "'");
+		for (at = arg; *at; at++)
+			cw_buf_puts(&buf, *at == '\'' ? "'\\''" :
+				    (char[]){ *at, '\0' });
+		cw_buf_puts(&buf, "'");
+	} else {
+		cw_buf_puts(&buf, arg);
+	}
+	cw_buf_puts(&buf, " ");
+	return buf.text;
+}
+
+static struct cw_netns *add(struct cw_netnses *all, const char *name,
+			    char *option, int fd)
+{
+	struct cw_netns *ns;
+
+	all->list = cw_grow(all->list, all->n, &all->room, sizeof(*ns));
+	ns = &all->list[all->n++];
+	memset(ns, 0, sizeof(*ns));
+	ns->name = name ? cw_copy(name) : NULL;
+	ns->option = option;
+	ns->fd = fd;
+	return ns;
+}
+
+/**
+ * cw_netns_one() - one namespace
+ * @all: gets it
+ * @name: its name, an absolute path to it, or NULL for the one we are in
+ * @err: gets what goes wrong
+ *
+ * Return: exit status.
+ */
+int cw_netns_one(struct cw_netnses *all, const char *name, struct cw_error *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!name) {
+		add(all, NULL, cw_copy(""), -1);
+		return CW_DONE;
+	}
+	if (name[0] == '/')
+		snprintf(path, sizeof(path), "%s", name);
+	else if (!name[0] || strchr(name, '/') || !strcmp(name, ".") ||
+		 !strcmp(name, ".."))
+		return cw_fail(err, CW_USAGE,
+			       "'%s' is neither a name nor an absolute path of a network namespace",
+			       name);
+	else
+		snprintf(path, sizeof(path), NAMED "/%s", name);
+	fd = cw_file_open(path, O_RDONLY);
+	if (fd < 0)
+		return cw_fail(err, CW_FAILED,
+			       "cannot open network namespace %s: %s", name,
+			       strerror(-fd));
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return cw_fail(err, CW_FAILED, "%s is not a network namespace",
+			       name);
+	}
+	add(all, NULL, make_option(name), fd);
+	return CW_DONE;
+}
+
+/*
+ * Adds the namespace at @path, unless it is there already.  What is not there
+ * any more, or is no namespace (ip-netns(8) leaves plain files behind when the
+ * machine goes down), is passed over.
+ */
+static int add_path(struct cw_netnses *all, const char *path, const char *name,
+		    struct cw_error *err)
+{
+	int fd = cw_file_open(path, O_RDONLY);
+	struct cw_netns *ns;
+	char number[40];
+	struct stat st;
+	size_t i;
+
+	if (fd == -ENOENT || fd == -ESRCH)
+		return CW_DONE;
+	if (fd < 0)
+		return cw_fail(err, CW_FAILED, "cannot open %s: %s%s", path,
+			       strerror(-fd),
+			       fd == -EACCES ? " (-a needs root)" : "");
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(fd, &st)) {
+		close(fd);
+		return CW_DONE;
+	}
+	for (i = 0; i < all->n; i++) {
+		if (all->list[i].ino == st.st_ino &&
+		    all->list[i].dev == st.st_dev) {
+			close(fd);
+			return CW_DONE;
+		}
+	}
+	snprintf(number, sizeof(number), "net:[%" PRIuMAX "]",
+		 (uintmax_t)st.st_ino);
+	ns = add(all, name ? name : number,
+		 make_option(name && strcmp(name, "host") ? name : path), fd);
+	ns->ino = st.st_ino;
+	ns->dev = st.st_dev;
+	return CW_DONE;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct cw_netns *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+static int add_named(struct cw_netnses *all, struct cw_error *err)
+{
+	DIR *dir = cw_file_dir(NAMED);
+	struct dirent *entry;
+	size_t first = all->n;
+	char path[PATH_MAX];
+	int status = CW_DONE;
+
+	if (!dir)
+		return CW_DONE;
+	while (!status && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), NAMED "/%s", entry->d_name);
+		status = add_path(all, path, entry->d_name, err);
+	}
+	closedir(dir);
+	qsort(all->list + first, all->n - first, sizeof(*all->list), by_name);
+	return status;
+}
+
+static int add_unnamed(struct cw_netnses *all, struct cw_error *err)
+{
+	DIR *dir = cw_file_dir("/proc");
+	struct dirent *entry;
+	int status = CW_DONE;
+	char path[64];
+	uint64_t pid;
+
+	if (!dir)
+		return cw_fail(err, CW_FAILED, "cannot read /proc: %s",
+			       strerror(errno));
+	while (!status && (entry = readdir(dir))) {
+		if (!cw_value_number(entry->d_name, INT32_MAX, &pid))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%" PRIu64 "/ns/net", pid);
+		status = add_path(all, path, NULL, err);
+	}
+	closedir(dir);
+	return status;
+}
+
+/**
+ * cw_netns_all() - all namespaces of the host
+ * @all: gets them: first that of process 1, then those with a name, then those
+ *	of other processes
+ * @err: gets what goes wrong
+ *
+ * Return: exit status.
+ */
+int cw_netns_all(struct cw_netnses *all, struct cw_error *err)
+{
+	struct rlimit limit;
+	int status;
+
+	/* a descriptor for each, so that none goes away meanwhile */
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	status = add_path(all, "/proc/1/ns/net", "host", err);
+	if (!status)
+		status = add_named(all, err);
+	if (!status)
+		status = add_unnamed(all, err);
+	return status;
+}
+
+/**
+ * cw_netns_enter() - sockets and files are those of this namespace from now on
+ * @ns: the namespace
+ * @err: gets what goes wrong
+ *
+ * Return: exit status.
+ */
+int cw_netns_enter(const struct cw_netns *ns, struct cw_error *err)
+{
+	if (ns->fd < 0 || !setns(ns->fd, CLONE_NEWNET))
+		return CW_DONE;
+	return cw_fail(err, CW_FAILED, "cannot enter network namespace %s: %s%s",
+		       ns->name ? ns->name : ns->option + 3, strerror(errno),
+		       errno == EPERM ? " (needs CAP_SYS_ADMIN)" : "");
+}
+
+/**
+ * cw_netns_free() - forget namespaces
+ * @all: is empty afterwards
+ */
+void cw_netns_free(struct cw_netnses *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		if (all->list[i].fd >= 0)
+			close(all->list[i].fd);
+		free(all->list[i].name);
+		free(all->list[i].option);
+	}
+	free(all->list);
+	memset(all, 0, sizeof(*all));
+}

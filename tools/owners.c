@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "file.h"
+#include "owners.h"
+#include "value.h"
+
+/* A socket that is looked for; owner 0: none found so far. */
+struct wanted {
+	uint64_t inode;
+	uint32_t first;
+	uint32_t last;
+};
+
+/**
+ * struct cw_owners - sockets and who has them
+ * @wanted: hash table, open addressing; inode 0 is a free place
+ * @size: places in it, a power of two or 0
+ * @used: of those
+ * @any: every socket is wanted
+ * @owners: from 1 on
+ * @processes: those that have one of the sockets
+ */
+struct cw_owners {
+	struct wanted *wanted;
+	size_t size, used;
+	bool any;
+	struct cw_owner *owners;
+	size_t n_owners, owners_room;
+	struct cw_process *processes;
+	size_t n_processes, processes_room;
+};
+
+/**
+ * cw_owners_new() - no sockets yet
+ *
+ * Return: what cw_owners_free() takes.
+ */
+struct cw_owners *cw_owners_new(void)
+{
+	struct cw_owners *owners = cw_alloc(sizeof(*owners));
+
+	owners->owners = cw_grow(NULL, 0, &owners->owners_room,
+				 sizeof(*owners->owners));
+	owners->n_owners = 1;
+	return owners;
+}
+
+void cw_owners_free(struct cw_owners *owners)
+{
+	free(owners->wanted);
+	free(owners->owners);
+	free(owners->processes);
+	free(owners);
+}
+
+/* The place of an inode, or the free one where it belongs. */
+static struct wanted *place(const struct cw_owners *owners, uint64_t inode)
+{
+	size_t at = (inode * 0x9e3779b97f4a7c15ULL) >> 20;
+
+	for (;; at++) {
+		struct wanted *wanted = &owners->wanted[at & (owners->size - 1)];
+
+		if (wanted->inode == inode || !wanted->inode)
+			return wanted;
+	}
+}
+
+static void make_room(struct cw_owners *owners)
+{
+	struct wanted *old = owners->wanted;
+	size_t size = owners->size, i;
+
+	if (2 * owners->used < size)
+		return;
+	owners->size = size ? 2 * size : 64;
+	owners->wanted = cw_alloc(owners->size * sizeof(*old));
+	for (i = 0; i < size; i++)
+		if (old[i].inode)
+			*place(owners, old[i].inode) = old[i];
+	free(old);
+}
+
+/**
+ * cw_owners_want() - look for a socket
+ * @owners: the sockets
+ * @inode: of the socket; 0, not accepted, can have no owner
+ */
+void cw_owners_want(struct cw_owners *owners, uint64_t inode)
+{
+	struct wanted *wanted;
+
+	if (!inode)
+		return;
+	make_room(owners);
+	wanted = place(owners, inode);
+	owners->used += !wanted->inode;
+	wanted->inode = inode;
+}
+
+static void read_process(struct cw_owners *owners, uint32_t pid)
+{
+	struct cw_process *process;
+	char path[64];
+
+	owners->processes = cw_grow(owners->processes, owners->n_processes,
+				    &owners->processes_room, sizeof(*process));
+	process = &owners->processes[owners->n_processes++];
+	process->pid = pid;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/comm", pid);
+	if (cw_file_read(path, process->comm, sizeof(process->comm)) < 0)
+		strcpy(process->comm, "?");	/* it has ended just now */
+}
+
+static void add_owner(struct cw_owners *owners, struct wanted *wanted,
+		      uint32_t pid, uint32_t fd)
+{
+	struct cw_owner *owner;
+
+	if (!owners->n_processes ||
+	    owners->processes[owners->n_processes - 1].pid != pid)
+		read_process(owners, pid);
+	owners->owners = cw_grow(owners->owners, owners->n_owners,
+				 &owners->owners_room, sizeof(*owner));
+	owner = &owners->owners[owners->n_owners];
+	*owner = (struct cw_owner){
+		.inode = wanted->inode, .fd = fd,
+		.process = owners->n_processes - 1,
+	};
+	if (wanted->first)
+		owners->owners[wanted->last].next = owners->n_owners;
+	else
+		wanted->first = owners->n_owners;
+	wanted->last = owners->n_owners++;
+}
+
+/* The socket behind a descriptor, if it is one. */
+static bool socket_inode(int dir, const char *name, uint64_t *inode)
+{
+	char link[64];
+	ssize_t len = readlinkat(dir, name, link, sizeof(link) - 1);
+
+	if (len < 0)
+		return false;
+	link[len] = '\0';
+	if (strncmp(link, "socket:[", 8) || link[len - 1] != ']')
+		return false;
+	link[len - 1] = '\0';
+	return cw_value_number(link + 8, UINT64_MAX, inode) && *inode;
+}
+
+/* Looks at the descriptors of a process; false and errno if it may not. */
+static bool scan_process(struct cw_owners *owners, uint32_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/fd", pid);
+	dir = cw_file_dir(path);
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir))) {
+		struct wanted *wanted;
+		uint64_t inode, fd;
+
+		if (!cw_value_number(entry->d_name, INT32_MAX, &fd) ||
+		    !socket_inode(dirfd(dir), entry->d_name, &inode))
+			continue;
+		if (owners->any)
+			cw_owners_want(owners, inode);
+		wanted = owners->size ? place(owners, inode) : NULL;
+		if (wanted && wanted->inode)
+			add_owner(owners, wanted, pid, fd);
+	}
+	closedir(dir);
+	return true;
+}
+
+/**
+ * cw_owners_scan() - find out who has the wanted sockets
+ * @owners: the sockets
+ *
+ * One pass over the descriptors of all processes that may be seen.
+ */
+void cw_owners_scan(struct cw_owners *owners)
+{
+	struct dirent *entry;
+	uint64_t pid;
+	DIR *dir;
+
+	if (!owners->used)
+		return;
+	dir = cw_file_dir("/proc");
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (cw_value_number(entry->d_name, INT32_MAX, &pid))
+			scan_process(owners, pid);
+	closedir(dir);
+}
+
+/**
+ * cw_owners_scan_pid() - find all sockets that a process has
+ * @owners: gets them
+ * @pid: the process; one that does not exist has none
+ * @err: gets what goes wrong
+ *
+ * Return: exit status.
+ */
+int cw_owners_scan_pid(struct cw_owners *owners, uint64_t pid,
+		       struct cw_error *err)
+{
+	owners->any = true;
+	if (scan_process(owners, pid) || errno == ENOENT || errno == ESRCH)
+		return CW_DONE;
+	return cw_fail(err, CW_FAILED,
+		       "cannot see the descriptors of process %" PRIu64 ": %s",
+		       pid, strerror(errno));
+}
+
+/**
+ * cw_owners_first() - the first descriptor of a socket
+ * @owners: after a scan
+ * @inode: of the socket
+ *
+ * Return: NULL if none was found.
+ */
+const struct cw_owner *cw_owners_first(const struct cw_owners *owners,
+				       uint64_t inode)
+{
+	uint32_t first;
+
+	if (!owners->size || !inode)
+		return NULL;
+	first = place(owners, inode)->first;
+	return first ? &owners->owners[first] : NULL;
+}
+
+const struct cw_owner *cw_owners_next(const struct cw_owners *owners,
+				      const struct cw_owner *owner)
+{
+	return owner->next ? &owners->owners[owner->next] : NULL;
+}
+
+const struct cw_process *cw_owners_process(const struct cw_owners *owners,
+					   const struct cw_owner *owner)
+{
+	return &owners->processes[owner->process];
+}
+
+/**
+ * cw_owners_processes() - how many processes have any of the sockets
+ * @owners: after a scan
+ *
+ * Return: their number; the index of a process is below it.
+ */
+size_t cw_owners_processes(const struct cw_owners *owners)
+{
+	return owners->n_processes;
+}

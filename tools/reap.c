@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "freed.h"
+#include "ports.h"
+#include "sockets.h"
+
+#define SOCKET(name) TCP_CLOSE_WAIT_A_SOCKET_##name
+#define SKIPPED(name) TCP_CLOSE_WAIT_A_SKIPPED_##name
+
+/* The length of an attribute has 16 bits. */
+#define COOKIES_MAX 8000
+
+/* What one namespace gave. */
+struct result {
+	const struct cw_netns *ns;
+	struct cw_reaped sum;
+};
+
+/**
+ * struct reap - a reap under way
+ * @results: of each namespace so far
+ * @left: how many more may be reaped
+ * @freed: what is freed, for text only
+ */
+struct reap {
+	struct result *results;
+	size_t n, room;
+	uint32_t left;
+	struct cw_freed *freed;
+};
+
+static bool take_reaped(const struct nlmsghdr *nlh, void *arg)
+{
+	return cw_answer_reaped(nlh, arg);
+}
+
+static void add(struct cw_reaped *sum, const struct cw_reaped *more)
+{
+	unsigned int i;
+
+	sum->matched += more->matched;
+	sum->reaped += more->reaped;
+	for (i = 0; i <= TCP_CLOSE_WAIT_A_SKIPPED_MAX; i++)
+		sum->skipped[i] += more->skipped[i];
+}
+
+/* One request; once --max is reached it only counts what matches. */
+static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
+		   const uint64_t *cookies, size_t n, struct cw_reaped *sum)
+{
+	struct nlmsghdr *nlh = cw_nl_request(nl, TCP_CLOSE_WAIT_CMD_REAP,
+					     NLM_F_ACK);
+	bool only_count = cw->opt.max && !reap->left;
+	struct cw_reaped got = { 0 };
+	int status;
+
+	cw_filter_put(&cw->opt.filter, nlh);
+	if (n)
+		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_COOKIES,
+			     n * sizeof(*cookies), cookies);
+	if (reap->left)
+		mnl_attr_put_u32(nlh, TCP_CLOSE_WAIT_A_LIMIT, reap->left);
+	if (cw->opt.dry_run || only_count)
+		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_DRY_RUN, 0, NULL);
+	if (cw->opt.all)
+		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_ALL, 0, NULL);
+	status = cw_nl_talk(nl, nlh, "reap", take_reaped, &got, &cw->err);
+	if (only_count) {
+		got.reaped = 0;
+		memset(got.skipped, 0, sizeof(got.skipped));
+	}
+	if (cw->opt.max)
+		reap->left -= got.reaped < reap->left ? got.reaped : reap->left;
+	add(sum, &got);
+	return status;
+}
+
+/* The kernel does not know processes: it is told their sockets. */
+static int request_cookies(struct cw *cw, struct cw_nl *nl, struct reap *reap,
+			   const struct cw_sockets *sockets,
+			   struct cw_reaped *sum)
+{
+	uint64_t *cookies = cw_alloc(COOKIES_MAX * sizeof(*cookies));
+	int status = CW_DONE;
+	size_t i, n = 0;
+
+	for (i = 0; i < sockets->n && !status; i++) {
+		cookies[n++] = sockets->list[i].v[SOCKET(COOKIE)];
+		if (n < COOKIES_MAX && i < sockets->n - 1)
+			continue;
+		status = request(cw, nl, reap, cookies, n, sum);
+		n = 0;
+	}
+	free(cookies);
+	return status;
+}
+
+static int reap_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
+{
+	static const struct cw_filter everything;
+	bool by_pid = cw->opt.filter.given & CW_FILTER_PID;
+	struct cw_sockets before = { 0 }, after = { 0 };
+	struct cw_reaped sum = { 0 };
+	struct reap *reap = arg;
+	struct cw_nl nl;
+	int status = cw_nl_open(&nl, &cw->err);
+
+	if (!status && (by_pid || reap->freed))
+		status = cw_sockets_get(cw, &nl, ns, &cw->opt.filter, &before);
+	if (!status)
+		status = by_pid ?
+			 request_cookies(cw, &nl, reap, &before, &sum) :
+			 request(cw, &nl, reap, NULL, 0, &sum);
+	if (!status && reap->freed && sum.reaped)
+		status = cw_sockets_get(cw, &nl, ns, &everything, &after);
+	if (!status && reap->freed && sum.reaped)
+		status = cw_freed_add(reap->freed, &before, &after, &cw->err);
+	reap->results = cw_grow(reap->results, reap->n, &reap->room,
+				sizeof(*reap->results));
+	reap->results[reap->n].ns = ns;
+	reap->results[reap->n++].sum = sum;
+	cw_sockets_free(&before);
+	cw_sockets_free(&after);
+	cw_nl_close(&nl);
+	return status;
+}
+
+static const char * const skipped_text[] = {
+	[SKIPPED(UNACCEPTED)] = "{} not accepted yet",
+	[SKIPPED(KERNEL)] = "{} of the kernel",
+	[SKIPPED(MPTCP)] = "{} of MPTCP",
+	[SKIPPED(ULP)] = "{} under kTLS or in a sockmap",
+	[SKIPPED(BUSY)] = "{} in use just then",
+	[SKIPPED(CHANGED)] = "{} changed meanwhile",
+};
+
+static void print_skipped(struct cw_out *out, const struct cw_reaped *sum,
+			  bool text)
+{
+	const char *before = "; left alone: ";
+	unsigned int i;
+
+	cw_out_object(out, "skipped");
+	for (i = SKIPPED(UNACCEPTED); i <= TCP_CLOSE_WAIT_A_SKIPPED_MAX; i++) {
+		bool say = text && sum->skipped[i];
+
+		if (say) {
+			cw_out_text(out, "%s", before);
+			before = ", ";
+		}
+		cw_out_u64(out, cw_skipped_keys[i], sum->skipped[i],
+			   say ? skipped_text[i] : NULL);
+	}
+	cw_out_object_end(out);
+}
+
+static void print_result(struct cw *cw, const struct cw_reaped *sum,
+			 struct cw_freed *freed, bool text)
+{
+	const char *matched = NULL, *reaped = NULL;
+	struct cw_out *out = cw->out;
+
+	if (text && cw->opt.dry_run) {
+		matched = sum->matched == 1 ? "{} connection matches, " :
+					      "{} connections match, ";
+		reaped = "{} would be reset";
+	} else if (text) {
+		reaped = sum->reaped == 1 ? "{} connection reset" :
+					    "{} connections reset";
+	}
+	cw_out_u64(out, "matched", sum->matched, matched);
+	cw_out_u64(out, "reaped", sum->reaped, reaped);
+	if (freed && text)
+		cw_freed_print(freed, sum->reaped, out);
+	print_skipped(out, sum, text);
+	cw_out_bool(out, "dry_run", cw->opt.dry_run);
+}
+
+/* The whole; with -a also what each namespace has to it. */
+static void print(struct cw *cw, const struct reap *reap,
+		  const struct cw_reaped *sum)
+{
+	struct cw_out *out = cw->out;
+	size_t i;
+
+	cw_out_object(out, NULL);
+	if (!sum->matched)
+		cw_out_text(out, "%s", cw_no_sockets(&cw->opt.filter));
+	print_result(cw, sum, reap->freed, sum->matched);
+	if (cw->opt.all_netns) {
+		cw_out_list(out, "namespaces");
+		for (i = 0; i < reap->n; i++) {
+			cw_out_object(out, NULL);
+			cw_out_str(out, "netns", reap->results[i].ns->name,
+				   NULL);
+			print_result(cw, &reap->results[i].sum, NULL, false);
+			cw_out_object_end(out);
+		}
+		cw_out_list_end(out);
+	}
+	cw_out_object_end(out);
+	cw_out_end_paragraph(out, 0);
+}
+
+/* What was done before something went wrong must not go untold. */
+static void tell_also(struct cw *cw, uint64_t reaped)
+{
+	size_t len = strlen(cw->err.text);
+
+	if (reaped && !cw->opt.dry_run)
+		snprintf(cw->err.text + len, sizeof(cw->err.text) - len,
+			 "; %" PRIu64 " had been reaped by then", reaped);
+}
+
+int cw_reap(struct cw *cw)
+{
+	struct reap reap = { .left = cw->opt.max };
+	struct cw_reaped sum = { 0 };
+	int status;
+	size_t i;
+
+	if (!cw->opt.filter.given && !cw->opt.all)
+		return cw_fail(&cw->err, CW_USAGE,
+			       "reap needs a filter, or --all");
+	if (!cw->opt.json && !cw->opt.dry_run)
+		reap.freed = cw_freed_new();
+	status = cw_each_netns(cw, reap_netns, &reap);
+	for (i = 0; i < reap.n; i++)
+		add(&sum, &reap.results[i].sum);
+	if (status)
+		tell_also(cw, sum.reaped);
+	else
+		print(cw, &reap, &sum);
+	if (!status && !sum.matched)
+		status = CW_NOTHING;
+	if (reap.freed)
+		cw_freed_free(reap.freed);
+	free(reap.results);
+	return status;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
+#include "cwctl.h"
+#include "policy.h"
+
+/* What the user wants to set. */
+struct change {
+	enum { SHOW, SET, DEFAULT } what;
+	uint32_t timeout;
+};
+
+static int read_change(struct cw *cw, struct change *change)
+{
+	const char *word = cw->opt.n_words > 1 ? cw->opt.words[1] : NULL;
+	uint64_t seconds = 0;
+
+	change->what = SHOW;
+	if (!word)
+		return CW_DONE;
+	change->what = SET;
+	change->timeout = 0;
+	if (!strcmp(word, "off"))
+		return CW_DONE;
+	if (!strcmp(word, "default") && cw->opt.service.first) {
+		change->what = DEFAULT;
+		return CW_DONE;
+	}
+	if (!strcmp(word, "default"))
+		return cw_fail(&cw->err, CW_USAGE, "'default' needs --port");
+	if (!cw_value_time(word, &seconds) || seconds > CW_TIMEOUT_MAX)
+		return cw_fail(&cw->err, CW_USAGE,
+			       "'%s' is not a timeout: seconds up to %u, or off",
+			       word, CW_TIMEOUT_MAX);
+	change->timeout = seconds;
+	return CW_DONE;
+}
+
+static int apply(struct cw *cw, struct cw_policy *policy,
+		 const struct change *change)
+{
+	struct cw_rule rule = {
+		.dir = cw->opt.service_dir, .ports = cw->opt.service,
+		.timeout = change->timeout,
+	};
+
+	if (!rule.ports.first)
+		return cw_policy_write_timeout(change->timeout, &cw->err);
+	if (change->what == SET)
+		cw_policy_set(policy, &rule);
+	else
+		cw_policy_forget(policy, rule.dir, rule.ports);
+	return cw_policy_write_rules(policy, &cw->err);
+}
+
+static int timeout_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
+{
+	const struct cw_rule only = {
+		.dir = cw->opt.service_dir, .ports = cw->opt.service,
+	};
+	const struct change *change = arg;
+	struct cw_policy policy;
+	int status = cw_policy_read(&policy, &cw->err);
+
+	if (!status && change->what != SHOW) {
+		status = apply(cw, &policy, change);
+		if (!status)
+			status = cw_policy_read(&policy, &cw->err);
+	}
+	if (status)
+		return status;
+	cw_out_object(cw->out, NULL);
+	if (ns->name)
+		cw_out_str(cw->out, "netns", ns->name, "{}: ");
+	cw_policy_print(cw->out, &policy);
+	if (cw->opt.service.first)
+		cw_policy_print_rules(cw->out, &policy, &only,
+				      "no timeout of its own for this port");
+	else
+		cw_policy_print_rules(cw->out, &policy, NULL,
+				      "no port has a timeout of its own");
+	cw_out_object_end(cw->out);
+	return CW_DONE;
+}
+
+int cw_timeout(struct cw *cw)
+{
+	struct change change;
+	int status = read_change(cw, &change);
+
+	if (status)
+		return status;
+	if (cw->opt.all_netns) {
+		cw_out_object(cw->out, NULL);
+		cw_out_list(cw->out, "namespaces");
+	}
+	status = cw_each_netns(cw, timeout_netns, &change);
+	if (cw->opt.all_netns) {
+		cw_out_list_end(cw->out);
+		cw_out_object_end(cw->out);
+	}
+	return status;
+}
