@@ -166,7 +166,9 @@ suite_update() {
 
 # memo SUITE KEY COMMAND...: the command's output, remembered until the next update
 memo() {
-	local file=$cache/apt/$1/memo/${2//[^a-zA-Z0-9.-]/_} out
+	local file=${2//[^a-zA-Z0-9.-]/_} out
+	[[ ${#file} -le 100 ]] || file=${file:0:80}-$(sha256sum <<<"$2" | cut -c 1-12)
+	file=$cache/apt/$1/memo/$file
 	shift 2
 	if [[ ! -s $file ]]; then
 		out=$("$@") || return 1
