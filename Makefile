@@ -11,10 +11,10 @@ VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 # DKMS looks nowhere else, so PREFIX is for the tool.
 SOURCE := $(DESTDIR)/usr/src/$(NAME)-$(VERSION)
 
-all: module
+all: module tools
 
 help:
-	@echo 'make              build the module for the running kernel'
+	@echo 'make              build the module for the running kernel, and the tool'
 	@echo '                  (KVER= for another, or KDIR= for its build tree)'
 	@echo 'make demo         see leaks explained and cured in a throw-away VM'
 	@echo 'make check        run every test; as root, like demo'
@@ -29,6 +29,9 @@ module:
 	$(if $(wildcard $(KDIR)/Makefile),,$(error no kernel headers in $(KDIR): \
 		apt install linux-headers-$(KVER)))
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
+
+tools:
+	$(MAKE) -C tools
 
 check:
 	selftests/check
@@ -60,17 +63,18 @@ install-module:
 		'!' -name dkms.conf '!' -name LICENSE -delete
 
 install-tools:
-	$(if $(wildcard tools/Makefile),$(MAKE) -C tools install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)')
+	$(MAKE) -C tools install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 
 uninstall:
 	$(if $(DESTDIR),,-dkms remove $(NAME)/$(VERSION) --all)
 	rm -rf '$(SOURCE)'
-	$(if $(wildcard tools/Makefile),$(MAKE) -C tools uninstall DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)')
+	$(MAKE) -C tools uninstall DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 
 clean:
 	@if test -e '$(KDIR)/Makefile'; then \
 		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean; fi
 	$(MAKE) -C selftests clean
+	$(MAKE) -C tools clean
 
-.PHONY: all help module check check-all support-table demo deb install \
+.PHONY: all help module tools check check-all support-table demo deb install \
 	install-module install-tools uninstall clean
