@@ -810,28 +810,6 @@ class InUse(Case):
     """A socket that its application is using at that very moment."""
     limit = 90
 
-    def stuck_owner(self):
-        """A thread inside recv(), which holds the socket until serve()."""
-        try:
-            page = self.keep(kernel.FaultyPage())
-        except (OSError, NotImplementedError) as e:
-            self.skipTest(f"no userfaultfd: {e}")
-        spell = self.spell("unread", data=b"hello")
-        result = []
-        thread = threading.Thread(target=lambda: result.append(page.recv(spell.app, 100)))
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(page.serve)
-        with open(f"/proc/self/task/{thread.native_id}/syscall") as f:
-            f.read()
-        wait_until(lambda: "S" == self.task_state(thread.native_id), "the thread sleeps")
-        return spell, page, thread, result
-
-    @staticmethod
-    def task_state(tid):
-        with open(f"/proc/self/task/{tid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0]
-
     def test_not_waited_for(self):
         spell, page, thread, result = self.stuck_owner()
         cw.put("timeout", 1)

@@ -3,9 +3,10 @@
 import os
 import re
 import subprocess
+import threading
 import unittest
 
-from lib import net
+from lib import kernel, net
 from lib.ktap import SLOW
 
 MODULE = "tcp_close_wait"
@@ -238,6 +239,28 @@ class Case(unittest.TestCase):
         self.addCleanup(lambda: [s.close() for one in made
                                  for s in (one if half else (one,))])
         return made
+
+    def stuck_owner(self):
+        """A spell, and a thread inside recv() that holds its socket until serve()."""
+        try:
+            page = self.keep(kernel.FaultyPage())
+        except (OSError, NotImplementedError) as e:
+            self.skipTest(f"no userfaultfd: {e}")
+        spell = self.spell("unread", data=b"hello")
+        result = []
+        thread = threading.Thread(target=lambda: result.append(page.recv(spell.app, 100)))
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(page.serve)
+        with open(f"/proc/self/task/{thread.native_id}/syscall") as f:
+            f.read()
+        net.wait_until(lambda: "S" == self.task_state(thread.native_id), "the thread sleeps")
+        return spell, page, thread, result
+
+    @staticmethod
+    def task_state(tid):
+        with open(f"/proc/self/task/{tid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0]
 
     def module(self, **params):
         """Loads the module anew, with parameters, for this test alone."""

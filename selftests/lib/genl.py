@@ -123,6 +123,7 @@ class Socket:
         self.spec = spec or Spec()
         self.size = buffer or 32768
         self.seq = 0
+        self.early = []
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.bind((0, 0))
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_STRICT):
@@ -225,13 +226,18 @@ class Socket:
         return self._decoded(op, self.replies())
 
     def reap(self, **values):
-        """A request and, after its acknowledgement, the answer."""
-        self.do("reap", **values)
+        """A request and its answer."""
+        self.ask_reap(**values)
         return self.answer()
 
+    def ask_reap(self, **values):
+        """A request until it is acknowledged, which its answer may overtake."""
+        self.early = self.do("reap", **values)
+
     def answer(self):
-        found, _ = self.receive(self.seq)
-        return next(self._decoded("reap", found))
+        if not self.early:
+            self.early = list(self._decoded("reap", self.receive(self.seq)[0]))
+        return self.early.pop()
 
     def listen(self, group="events"):
         self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, self.groups[group])
