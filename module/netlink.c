@@ -141,17 +141,16 @@ static_assert(A(STATS_SPELL_GE_1H) - A(STATS_SPELL_LT_1MS) == CW_NSPELL - 1);
  * struct dump - a dump under way
  * @filter: what is asked for
  * @users: how the requester reads uids
- * @sockets: of sockets, else of ports
+ * @begun: the filter is known, and what is below is in use
  * @rows: the sockets at hand
  * @at: the next of them to be sent
  * @ports: the ports, added up before the first one is sent
  * @key: the next of them to be sent
- * @filled: @ports has been
  */
 struct dump {
 	struct cw_filter filter;
 	struct user_namespace *users;
-	bool sockets;
+	bool begun;
 	union {
 		struct {
 			struct cw_rows rows;
@@ -160,7 +159,6 @@ struct dump {
 		struct {
 			struct cw_ports ports;
 			unsigned long key;
-			bool filled;
 		};
 	};
 };
@@ -170,39 +168,32 @@ static struct dump **dump_of(struct netlink_callback *cb)
 	return (struct dump **)cb->ctx;
 }
 
-static int dump_start(struct netlink_callback *cb, bool sockets)
+static int dump_start(struct netlink_callback *cb)
 {
-	struct nlattr **attrs = cw_dump_attrs(cb);
-	struct dump *d;
+	struct dump *d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
+
+	*dump_of(cb) = d;
+	return d ? 0 : -ENOMEM;
+}
+
+/* With the first message, because older kernels have no extack before. */
+static int dump_begin(struct netlink_callback *cb)
+{
+	struct nlattr *filter = cw_dump_attrs(cb)[A(FILTER)];
+	struct dump *d = *dump_of(cb);
 	int err = 0;
 
-	d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
-	if (!d)
-		return -ENOMEM;
 	d->users = users_of_request(cb->skb);
-	d->sockets = sockets;
 	cw_filter_init(&d->filter);
-	if (attrs[A(FILTER)])
-		err = cw_filter_parse(&d->filter, attrs[A(FILTER)], d->users,
-				      cb->extack);
-	if (err) {
-		kfree(d);
-		return err;
-	}
-	*dump_of(cb) = d;
-	return 0;
+	if (filter)
+		err = cw_filter_parse(&d->filter, filter, d->users, cb->extack);
+	d->begun = !err;
+	return err;
 }
 
 static int dump_done(struct netlink_callback *cb)
 {
-	struct dump *d = *dump_of(cb);
-
-	if (d->sockets)
-		cw_rows_stop(&d->rows);
-	else
-		cw_ports_clear(&d->ports);
-	cw_filter_free(&d->filter);
-	kfree(d);
+	kfree(*dump_of(cb));
 	return 0;
 }
 
@@ -259,23 +250,18 @@ static int dump_port(struct sk_buff *skb, struct netlink_callback *cb,
 	return dump_message_end(skb, msg, nest, err);
 }
 
-static int sockets_start(struct netlink_callback *cb)
-{
-	int err = dump_start(cb, true);
-	struct dump *d;
-
-	if (err)
-		return err;
-	d = *dump_of(cb);
-	cw_rows_start(&d->rows, net_of_request(cb->skb), cw_filter_want,
-		      &d->filter);
-	return 0;
-}
-
 static int sockets_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct dump *d = *dump_of(cb);
+	int err;
 
+	if (!d->begun) {
+		err = dump_begin(cb);
+		if (err)
+			return err;
+		cw_rows_start(&d->rows, net_of_request(cb->skb),
+			      cw_filter_want, &d->filter);
+	}
 	for (;;) {
 		for (; d->at < d->rows.n; d->at++)
 			if (dump_socket(skb, cb, &d->rows.row[d->at]))
@@ -286,13 +272,13 @@ static int sockets_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	}
 }
 
-static int ports_start(struct netlink_callback *cb)
+static int sockets_done(struct netlink_callback *cb)
 {
-	int err = dump_start(cb, false);
+	struct dump *d = *dump_of(cb);
 
-	if (!err)
-		cw_ports_init(&(*dump_of(cb))->ports);
-	return err;
+	if (d->begun)
+		cw_rows_stop(&d->rows);
+	return dump_done(cb);
 }
 
 static int ports_dump(struct sk_buff *skb, struct netlink_callback *cb)
@@ -301,12 +287,15 @@ static int ports_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct cw_port_row *row;
 	int err;
 
-	if (!d->filled) {
+	if (!d->begun) {
+		err = dump_begin(cb);
+		if (err)
+			return err;
+		cw_ports_init(&d->ports);
 		err = cw_ports_fill(&d->ports, net_of_request(cb->skb),
 				    &d->filter);
 		if (err)
 			return err;
-		d->filled = true;
 	}
 	while ((row = xa_find(&d->ports.rows, &d->key, ULONG_MAX, XA_PRESENT))) {
 		if (dump_port(skb, cb, d->key, row))
@@ -314,6 +303,15 @@ static int ports_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		d->key++;
 	}
 	return skb->len;
+}
+
+static int ports_done(struct netlink_callback *cb)
+{
+	struct dump *d = *dump_of(cb);
+
+	if (d->begun)
+		cw_ports_clear(&d->ports);
+	return dump_done(cb);
 }
 
 /* ---- single requests --------------------------------------------------- */
@@ -517,17 +515,17 @@ static const struct genl_ops ops[] = {
 		.cmd		= CMD(PORTS_GET),
 		.policy		= filter_only,
 		.maxattr	= A(FILTER),
-		.start		= ports_start,
+		.start		= dump_start,
 		.dumpit		= ports_dump,
-		.done		= dump_done,
+		.done		= ports_done,
 	},
 	{
 		.cmd		= CMD(SOCKETS_GET),
 		.policy		= filter_only,
 		.maxattr	= A(FILTER),
-		.start		= sockets_start,
+		.start		= dump_start,
 		.dumpit		= sockets_dump,
-		.done		= dump_done,
+		.done		= sockets_done,
 	},
 	{
 		.cmd		= CMD(STATS_GET),
