@@ -370,7 +370,7 @@ static int request_parse(struct cw_request *rq, struct sk_buff *skb,
 }
 
 /* Only takes the request; cw_netlink_answer() is called when it is done. */
-static int reap(struct sk_buff *skb, struct genl_info *info)
+static int reap_ask(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cw_net *cn = cw_net(genl_info_net(info));
 	struct cw_request *rq;
@@ -538,7 +538,7 @@ static const struct genl_ops ops[] = {
 		.policy		= reap_policy,
 		.maxattr	= A(ALL),
 		.flags		= GENL_UNS_ADMIN_PERM,
-		.doit		= reap,
+		.doit		= reap_ask,
 	},
 };
 

@@ -506,8 +506,8 @@ bool cw_reaper_stopped(void)
  * cw_reaper_stop() - reap nothing any more
  *
  * When this returns no sweep and no request is under way, and those that are
- * still queued, or come, do nothing.  An abort that sleeps because the socket's owner sleeps in a page
- * fault is waited for, see cw_reap().
+ * still queued, or come, do nothing.  An abort that sleeps because the socket's
+ * owner sleeps in a page fault is waited for, see cw_reap().
  *
  * Context: process context, may sleep.
  */
