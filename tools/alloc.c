@@ -20,7 +20,7 @@ void cw_alloc_init(bool json)
 /**
  * cw_alloc_failed() - end the program for want of memory
  */
-void cw_alloc_failed(void)
+void __noreturn cw_alloc_failed(void)
 {
 	static const char text[] = "cwctl: out of memory\n";
 	static const char json[] = "{\"error\":\"out of memory\"}\n";

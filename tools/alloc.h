@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 void cw_alloc_init(bool json);
-void cw_alloc_failed(void) __attribute__((__noreturn__));
+void __noreturn cw_alloc_failed(void);
 void *cw_alloc(size_t size);
 void *cw_grow(void *old, size_t n, size_t *room, size_t size);
 char *cw_copy(const char *text);

@@ -46,9 +46,10 @@ static const struct command commands[] = {
 		CW_OPTIONS_FILTER,
 	}, {
 		"reap", cw_reap, NULL, "reset connections, whatever the timeout",
-		"The peer gets a RST; the application sees ECONNABORTED. Its descriptors stay open\n"
-		"until it closes them. Sockets that are not accepted, belong to the kernel or to\n"
-		"MPTCP, or are in use at that moment, are left alone. Exit status 3: none matched.\n\n"
+		"The peer gets a RST; the application sees ECONNABORTED. Its descriptors stay\n"
+		"open until it closes them. Sockets that are not accepted, belong to the kernel\n"
+		"or to MPTCP, or are in use at that moment, are left alone. Exit status 3: none\n"
+		"matched.\n\n"
 		"  cwctl reap --port 8080 --class held --idle 10m --dry-run\n"
 		"  cwctl reap --port 8080 --class held --idle 10m\n"
 		"  cwctl reap --pid 3121 --max 100\n",
@@ -97,16 +98,20 @@ static void help_all(struct cw_buf *to)
 {
 	size_t i;
 
-	cw_buf_puts(to, "usage: cwctl [-j] [-n NETNS | -a] [COMMAND] [OPTION]...\n\n"
+	cw_buf_puts(to,
+		    "usage: cwctl [-j] [-n NETNS | -a] [COMMAND] [OPTION]...\n\n"
 		    "TCP sockets in CLOSE_WAIT: count, explain, reap.\n\nCommands:\n");
 	for (i = 0; i < COMMANDS; i++)
 		cw_buf_printf(to, "  %-12s%s%s\n", commands[i].name,
 			      commands[i].help, i ? "" : " (the default)");
 	cw_buf_puts(to, "\nOptions:\n");
 	cw_options_help(to, CW_OPTIONS_GLOBAL);
-	cw_buf_puts(to, "\nWhat sockets show, list and reap are about; all that is given must match:\n");
+	cw_buf_puts(to,
+		    "\nWhich sockets show, list and reap mean; all that is given must match:\n");
 	cw_options_help(to, CW_OPTIONS_FILTER);
-	cw_buf_puts(to, "\nT is a time: 90, 90s, 10m, 2h, 1d. More: cwctl COMMAND --help, man cwctl\n"
+	cw_buf_puts(to,
+		    "\nT is a time: 90, 90s, 10m, 2h, 1d.\n"
+		    "More: cwctl COMMAND --help, man cwctl\n\n"
 		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing matched (reap),\n"
 		    "4 the module is not loaded.\n");
 }
@@ -207,7 +212,7 @@ static int run_command(struct cw *cw, const struct command *command)
 	struct cw_options *opt = &cw->opt;
 	int status = CW_DONE;
 
-	if (opt->n_words > 1U + (command->args != NULL))
+	if (opt->n_words > (command->args ? 2 : 1))
 		return cw_fail(&cw->err, CW_USAGE, "too many arguments: '%s'",
 			       opt->words[opt->n_words - 1]);
 	if (opt->cgroup)

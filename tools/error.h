@@ -3,8 +3,6 @@
 #ifndef CW_ERROR_H
 #define CW_ERROR_H
 
-#define __printf(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
-
 /* Exit statuses, which scripts rely on. */
 enum cw_status {
 	CW_DONE,

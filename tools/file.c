@@ -92,23 +92,15 @@ int cw_file_write(const char *path, const char *text)
 {
 	int fd = cw_file_open(path, O_WRONLY);
 	char line[8192];
-	ssize_t done;
-	int len;
+	int len, error;
 
 	if (fd < 0)
 		return fd;
 	len = snprintf(line, sizeof(line), "%s\n", text);
-	if ((size_t)len >= sizeof(line)) {
-		close(fd);
-		return -E2BIG;
-	}
-	do {
-		done = write(fd, line, len);
-	} while (done < 0 && errno == EINTR);
-	if (done < 0)
-		done = -errno;
+	error = (size_t)len < sizeof(line) ? cw_host_write(fd, line, len) :
+					     -E2BIG;
 	close(fd);
-	return done < 0 ? done : done == len ? 0 : -EIO;
+	return error;
 }
 
 /**

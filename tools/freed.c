@@ -4,7 +4,6 @@
  * were in CLOSE_WAIT before and are not any more; some of these the application
  * may have closed itself, but then no descriptor of them is left.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,8 +100,8 @@ static bool print_holders(struct cw_out *out, const struct cw_sockets *sockets)
 
 	holders = cw_holders_find(sockets->list, sockets->n, owners, &n);
 	for (i = 0; i < n && i < SHOWN; i++)
-		cw_out_text(out, "%s%" PRIu64 "%s in %s (pid %" PRIu32 ")",
-			    i ? ", " : "; ", holders[i].fds,
+		cw_out_text(out, "%s%ju%s in %s (pid %u)",
+			    i ? ", " : "; ", (uintmax_t)holders[i].fds,
 			    i ? "" : holders[i].fds == 1 ?
 			    " descriptor is still open" :
 			    " descriptors are still open",
@@ -129,9 +128,11 @@ void cw_freed_print(struct cw_freed *freed, uint64_t reaped,
 	if (!reaped)
 		return;
 	if (ports)
-		cw_out_text(out, ", %" PRIu64 " ephemeral %s free (unless the application bound %s itself)",
-			    ports, ports == 1 ? "port" : "ports",
-			    ports == 1 ? "it" : "them");
+		cw_out_text(out, ", %ju ephemeral %s itself)", (uintmax_t)ports,
+			    ports == 1 ?
+			    "port free (unless the application bound it" :
+			    "ports free (unless the application bound them");
 	if (!print_holders(out, &freed->gone))
-		cw_out_text(out, "; descriptors, none of which is to be seen from here, stay open until the application closes them");
+		cw_out_text(out, "; %s until the application closes them",
+			    "the descriptors, which cannot be seen from here, stay open");
 }

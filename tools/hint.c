@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
+#include <stdint.h>
 
 #include "hint.h"
 
@@ -40,8 +40,9 @@ static bool is_old(const struct cw_port *port)
 static void put_class(struct cw_buf *to, const struct cw_port *port,
 		      unsigned int class)
 {
-	cw_buf_printf(to, "%" PRIu64 " %s, %s",
-		      port->v[PORT(UNACCEPTED) + class], cw_class_name(class),
+	cw_buf_printf(to, "%ju %s, %s",
+		      (uintmax_t)port->v[PORT(UNACCEPTED) + class],
+		      cw_class_name(class),
 		      meaning[class]);
 }
 
@@ -63,7 +64,8 @@ void cw_hint_port(struct cw_buf *to, const struct cw_port *port)
 	}
 	cw_buf_puts(to, ".");
 	if (!is_old(port))
-		cw_buf_puts(to, " All are younger than a minute, which can be normal: look again later.");
+		cw_buf_puts(to,
+			    " All are younger than a minute, which can be normal: look again later.");
 }
 
 /* An idle time that some of them have passed, but no short one. */
@@ -96,9 +98,9 @@ void cw_hint_next(struct cw_buf *to, const struct cw_port *port,
 	const char *idle = idle_to_reap(port);
 	bool reap = idle && class != CLASS(UNACCEPTED);
 
-	cw_buf_printf(to, "cwctl %s%s --dir %s --port %" PRIu64, ns->option,
+	cw_buf_printf(to, "cwctl %s%s --dir %s --port %u", ns->option,
 		      reap ? "reap" : "list", cw_dir_name(port->v[PORT(DIR)]),
-		      port->v[PORT(PORT)]);
+		      (unsigned int)port->v[PORT(PORT)]);
 	cw_buf_printf(to, " --class %s", cw_class_name(class));
 	if (reap)
 		cw_buf_printf(to, " --idle %s --dry-run", idle);
@@ -121,12 +123,12 @@ void cw_hint_churn(struct cw_buf *to, const struct cw_stats *stats)
 			brief += stats->v[i];
 	}
 	if (came >= 10 && left < came / 10)
-		cw_buf_printf(to, "Of %" PRIu64 " that came only %" PRIu64
-			      " left by themselves: something keeps them.",
-			      came, left);
+		cw_buf_printf(to, "Only %ju of %ju left by themselves: something keeps them.",
+			      (uintmax_t)left, (uintmax_t)came);
 	else if (all >= 100)
-		cw_buf_printf(to, "%" PRIu64 " stays are over, %u %% of them took less than a second%s",
-			      all, (unsigned int)(100.0 * brief / all),
+		cw_buf_printf(to, "%ju stays are over, %u %% of them took less than a second%s",
+			      (uintmax_t)all,
+			      (unsigned int)(100.0 * brief / all),
 			      brief >= all / 10 * 9 ?
 			      ": what stays for minutes is unusual here." : ".");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -28,14 +29,10 @@ static char *make_option(const char *arg)
 	const char *at;
 
 	cw_buf_puts(&buf, "-n ");
-	if (arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@")]) {
-		cw_buf_puts(&buf, "'");
-		for (at = arg; *at; at++)
-			cw_buf_puts(&buf, *at == '\'' ? "'\\''" :
-				    (char[]){ *at, '\0' });
-		cw_buf_puts(&buf, "'");
-	} else {
-		cw_buf_puts(&buf, arg);
+	for (at = arg; *at; at++) {
+		if (!isalnum((unsigned char)*at) && !strchr("_-./:@", *at))
+			cw_buf_puts(&buf, "\\");
+		cw_buf_add(&buf, at, 1);
 	}
 	cw_buf_puts(&buf, " ");
 	return buf.text;
@@ -126,7 +123,7 @@ static int add_path(struct cw_netnses *all, const char *path, const char *name,
 			return CW_DONE;
 		}
 	}
-	snprintf(number, sizeof(number), "net:[%" PRIuMAX "]",
+	snprintf(number, sizeof(number), "net:[%ju]",
 		 (uintmax_t)st.st_ino);
 	ns = add(all, name ? name : number,
 		 make_option(name && strcmp(name, "host") ? name : path), fd);
@@ -177,7 +174,8 @@ static int add_unnamed(struct cw_netnses *all, struct cw_error *err)
 	while (!status && (entry = readdir(dir))) {
 		if (!cw_value_number(entry->d_name, INT32_MAX, &pid))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%" PRIu64 "/ns/net", pid);
+		snprintf(path, sizeof(path), "/proc/%u/ns/net",
+			 (unsigned int)pid);
 		status = add_path(all, path, NULL, err);
 	}
 	closedir(dir);

@@ -13,6 +13,8 @@
 /* How often to look, while an answer takes its time, if the module is there. */
 #define PATIENCE 1000	/* ms */
 
+#define ERRNO_MAX 4095	/* the kernel's MAX_ERRNO */
+
 /**
  * struct talk - a request under way
  * @nl: the family
@@ -37,12 +39,18 @@ struct talk {
 	bool done;
 };
 
+/* A whole message?  mnl_nlmsg_ok() takes a length above INT_MAX for one. */
+static bool is_whole(const struct nlmsghdr *nlh, int left)
+{
+	return left >= (int)MNL_NLMSG_HDRLEN && nlh->nlmsg_len >= MNL_NLMSG_HDRLEN &&
+	       nlh->nlmsg_len <= (unsigned int)left;
+}
+
 static int not_loaded(struct cw_error *err)
 {
 	if (cw_file_exists("/proc/net/tcp_close_wait"))
 		return cw_fail(err, CW_FAILED,
-			       "the module tcp_close_wait that is loaded is too old for cwctl " VERSION
-			       ": it has no netlink family");
+			       "the module that is loaded is too old: it has no netlink family");
 	return cw_fail(err, CW_NOT_LOADED,
 		       "the module tcp_close_wait is not loaded (modprobe tcp_close_wait)");
 }
@@ -50,7 +58,7 @@ static int not_loaded(struct cw_error *err)
 static int malformed(const struct talk *talk)
 {
 	return cw_fail(talk->err, CW_FAILED,
-		       "cannot %s: the kernel's answer is malformed", talk->what);
+		       "cannot %s: the kernel gave a strange answer", talk->what);
 }
 
 /* A refusal: in the module's own words where it has some. */
@@ -95,13 +103,15 @@ static int take_error(struct talk *talk, const struct nlmsghdr *nlh)
 		talk->done = talk->answered;
 		return CW_DONE;
 	}
+	if (msg->error > 0 || msg->error < -ERRNO_MAX)
+		return malformed(talk);
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) {
 		if (msg->msg.nlmsg_len < MNL_NLMSG_HDRLEN ||
 		    msg->msg.nlmsg_len > nlh->nlmsg_len)
 			return malformed(talk);
 		offset += MNL_ALIGN(msg->msg.nlmsg_len) - MNL_NLMSG_HDRLEN;
 	}
-	return refused(talk, abs(msg->error), extack(nlh, offset));
+	return refused(talk, -msg->error, extack(nlh, offset));
 }
 
 /* A dump ends with 0, or with what stopped it. */
@@ -115,7 +125,9 @@ static int take_end(struct talk *talk, const struct nlmsghdr *nlh)
 	memcpy(&error, mnl_nlmsg_get_payload(nlh), sizeof(error));
 	if (error >= 0)
 		return CW_DONE;
-	return refused(talk, abs(error), extack(nlh, MNL_ALIGN(sizeof(error))));
+	if (error < -ERRNO_MAX)
+		return malformed(talk);
+	return refused(talk, -error, extack(nlh, MNL_ALIGN(sizeof(error))));
 }
 
 static int take_answer(struct talk *talk, const struct nlmsghdr *nlh)
@@ -159,7 +171,7 @@ static int receive(struct talk *talk, size_t *len)
 			return CW_DONE;
 		}
 		if (got != -EAGAIN)
-			return refused(talk, got ? abs((int)got) : EPIPE, NULL);
+			return refused(talk, got ? -(int)got : EPIPE, NULL);
 		if (!cw_file_exists("/sys/module/tcp_close_wait"))
 			return not_loaded(talk->err);
 	}
@@ -200,7 +212,7 @@ int cw_nl_talk(struct cw_nl *nl, struct nlmsghdr *nlh, const char *what,
 		if (status)
 			return status;
 		left = size;
-		while (mnl_nlmsg_ok(at, left) && !talk.done) {
+		while (is_whole(at, left) && !talk.done) {
 			status = take(&talk, at);
 			if (status)
 				return status;
@@ -317,8 +329,8 @@ int cw_nl_open(struct cw_nl *nl, struct cw_error *err)
 		return status;
 	if (family.version != TCP_CLOSE_WAIT_FAMILY_VERSION)
 		return cw_fail(err, CW_FAILED,
-			       "the module speaks version %u of its netlink family, cwctl " VERSION
-			       " only version %d", (unsigned int)family.version,
+			       "the module speaks netlink version %u, this cwctl (%s) only %d",
+			       (unsigned int)family.version, VERSION,
 			       TCP_CLOSE_WAIT_FAMILY_VERSION);
 	nl->family = family.id;
 	nl->events = family.group;
@@ -405,8 +417,8 @@ int cw_nl_events(struct cw_nl *nl, cw_nl_fn *fn, void *arg, bool *lost,
 	if (*lost || len == -EAGAIN)
 		return CW_DONE;
 	if (len <= 0)
-		return refused(&talk, len ? abs((int)len) : EPIPE, NULL);
-	for (left = len; mnl_nlmsg_ok(nlh, left);
+		return refused(&talk, len ? -(int)len : EPIPE, NULL);
+	for (left = len; is_whole(nlh, left);
 	     nlh = mnl_nlmsg_next(nlh, &left)) {
 		const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 

@@ -95,7 +95,7 @@ static void prepare(struct option *long_options, char *letters)
 	letters = stpcpy(letters, "+:");
 	for (i = 0; i < OPT_SERVICE; i++) {
 		long_options[i] = (struct option){
-			.name = info[i].name, .has_arg = info[i].arg != NULL,
+			.name = info[i].name, .has_arg = !!info[i].arg,
 			.val = 256 + i,
 		};
 		if (info[i].letter)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +238,7 @@ void cw_out_number(struct cw_out *out, const char *key, uint64_t value,
 		return;
 	}
 	json_key(out, key);
-	cw_buf_printf(&out->body, "%" PRIu64, value);
+	cw_buf_printf(&out->body, "%ju", (uintmax_t)value);
 }
 
 /**
@@ -254,7 +253,7 @@ void cw_out_u64(struct cw_out *out, const char *key, uint64_t value,
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
+	snprintf(text, sizeof(text), "%ju", (uintmax_t)value);
 	cw_out_number(out, key, value, text, template);
 }
 
@@ -370,11 +369,12 @@ void cw_out_end_line(struct cw_out *out)
  */
 void cw_out_end_paragraph(struct cw_out *out, unsigned int indent)
 {
-	const char *at = out->line.text, *end = at + out->line.len;
+	const char *at = out->line.text, *end;
 	size_t column = 0;
 
 	if (out->json || !out->line.len)
 		return;
+	end = at + out->line.len;
 	while (at < end) {
 		const char *word = at;
 		size_t width;

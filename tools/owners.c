@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +115,7 @@ static void read_process(struct cw_owners *owners, uint32_t pid)
 				    &owners->processes_room, sizeof(*process));
 	process = &owners->processes[owners->n_processes++];
 	process->pid = pid;
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
 	if (cw_file_read(path, process->comm, sizeof(process->comm)) < 0)
 		strcpy(process->comm, "?");	/* it has ended just now */
 }
@@ -165,7 +164,7 @@ static bool scan_process(struct cw_owners *owners, uint32_t pid)
 	char path[64];
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/fd", pid);
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
 	dir = cw_file_dir(path);
 	if (!dir)
 		return false;
@@ -224,8 +223,8 @@ int cw_owners_scan_pid(struct cw_owners *owners, uint64_t pid,
 	if (scan_process(owners, pid) || errno == ENOENT || errno == ESRCH)
 		return CW_DONE;
 	return cw_fail(err, CW_FAILED,
-		       "cannot see the descriptors of process %" PRIu64 ": %s",
-		       pid, strerror(errno));
+		       "cannot see the descriptors of process %u: %s",
+		       (unsigned int)pid, strerror(errno));
 }
 
 /**

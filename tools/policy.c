@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +132,7 @@ int cw_policy_write_timeout(uint32_t timeout, struct cw_error *err)
 {
 	char text[16];
 
-	snprintf(text, sizeof(text), "%" PRIu32, timeout);
+	snprintf(text, sizeof(text), "%u", timeout);
 	return write_text(OURS "timeout", text, err);
 }
 
@@ -158,7 +157,7 @@ int cw_policy_write_rules(const struct cw_policy *policy, struct cw_error *err)
 	for (i = 0; i < policy->n; i++) {
 		const struct cw_rule *rule = &policy->rules[i];
 
-		cw_buf_printf(&text, "%s%s:%u-%u=%" PRIu32, i ? "," : "",
+		cw_buf_printf(&text, "%s%s:%u-%u=%u", i ? "," : "",
 			      cw_dir_name(rule->dir), rule->ports.first,
 			      rule->ports.last, rule->timeout);
 	}
@@ -237,7 +236,7 @@ int cw_ephemeral_read(struct cw_range *range, struct cw_error *err)
 		return cw_fail(err, CW_FAILED,
 			       "cannot read net.ipv4.ip_local_port_range: %s",
 			       strerror(-len));
-	if (sscanf(text, "%" SCNu16 " %" SCNu16, &range->first,
+	if (sscanf(text, "%hu %hu", &range->first,
 		   &range->last) != 2 || range->first > range->last)
 		return cw_fail(err, CW_FAILED,
 			       "cannot understand net.ipv4.ip_local_port_range: %s",
@@ -298,7 +297,7 @@ void cw_policy_print_rules(struct cw_out *out, const struct cw_policy *policy,
 	unsigned int i;
 
 	cw_out_table(out, "port_timeouts", columns,
-		     sizeof(columns) / sizeof(columns[0]));
+		     MNL_ARRAY_SIZE(columns));
 	for (i = 0; i < policy->n; i++) {
 		const struct cw_rule *rule = &policy->rules[i];
 

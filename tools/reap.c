@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,7 +213,7 @@ static void tell_also(struct cw *cw, uint64_t reaped)
 
 	if (reaped && !cw->opt.dry_run)
 		snprintf(cw->err.text + len, sizeof(cw->err.text) - len,
-			 "; %" PRIu64 " had been reaped by then", reaped);
+			 "; %ju had been reaped by then", (uintmax_t)reaped);
 }
 
 int cw_reap(struct cw *cw)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +124,7 @@ void cw_socket_print(struct cw_out *out, const struct cw_socket *sock,
 		   line ? " {}" : NULL);
 	for (i = SOCKET(RX_BYTES); i <= SOCKET(INODE); i++)
 		cw_out_u64(out, cw_socket_keys[i], v[i], NULL);
-	snprintf(text, sizeof(text), "%" PRIx64, v[SOCKET(COOKIE)]);
+	snprintf(text, sizeof(text), "%jx", (uintmax_t)v[SOCKET(COOKIE)]);
 	cw_out_str(out, "cookie", text, NULL);
 	cw_out_u64(out, "cgroup", v[SOCKET(CGROUP)], NULL);
 }

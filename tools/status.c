@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,15 +108,17 @@ static void print_numbers(struct cw_out *out, const struct place *place)
 {
 	unsigned int size = place->ephemeral.last - place->ephemeral.first + 1;
 	unsigned int held = count_held(place);
+	size_t n = place->sockets.n;
 
-	cw_out_u64(out, "sockets", place->sockets.n,
-		   place->sockets.n == 1 ? "{} socket in CLOSE_WAIT; " :
-					   "{} sockets in CLOSE_WAIT; ");
+	if (!n)
+		cw_out_text(out, "no socket is in CLOSE_WAIT");
+	cw_out_u64(out, "sockets", n, n == 1 ? "{} socket is in CLOSE_WAIT" :
+		   n ? "{} sockets are in CLOSE_WAIT" : NULL);
 	cw_out_object(out, "ephemeral_ports");
-	cw_out_u64(out, "held", held, "they hold {} of the ");
-	cw_out_u64(out, "size", size, "{} ephemeral ports ");
-	cw_out_u64(out, "first", place->ephemeral.first, "({}-");
-	cw_out_u64(out, "last", place->ephemeral.last, "{})");
+	cw_out_u64(out, "held", held, n ? ", holding {} of the " : NULL);
+	cw_out_u64(out, "size", size, n ? "{} ephemeral ports" : NULL);
+	cw_out_u64(out, "first", place->ephemeral.first, n ? " ({}-" : NULL);
+	cw_out_u64(out, "last", place->ephemeral.last, n ? "{})" : NULL);
 	cw_out_object_end(out);
 	if (held > size / 2)
 		cw_out_text(out, ": more than half, new connections may soon fail");
@@ -136,8 +138,9 @@ static void print_stats(struct cw_out *out, const struct cw_stats *stats)
 	cw_out_str(out, "churn", churn.text, "{}");
 	cw_out_end_paragraph(out, 2);
 	if (stats->v[STATS(MISSED)])
-		cw_out_text(out, "%" PRIu64 " were missed for want of room: see max_tracked in tcp_close_wait(4).",
-			    stats->v[STATS(MISSED)]);
+		cw_out_text(out, "%ju were missed for want of room: see max_tracked in %s.",
+			    (uintmax_t)stats->v[STATS(MISSED)],
+			    "tcp_close_wait(4)");
 	cw_out_end_paragraph(out, 2);
 	cw_buf_free(&churn);
 }
@@ -235,9 +238,6 @@ static void print_place(struct cw_out *out, const struct status *all,
 	cw_policy_print(out, &place->policy);
 	cw_policy_print_rules(out, &place->policy, NULL, "");
 	cw_out_object_end(out);
-	if (!place->sockets.n)
-		cw_out_text(out, "no socket is in CLOSE_WAIT");
-	cw_out_end_paragraph(out, 2);
 	print_numbers(out, place);
 	print_stats(out, &place->stats);
 	print_services(out, all, place);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -82,7 +81,7 @@ void cw_text_json(struct cw_buf *to, const char *text)
 		} else if (code == '"' || code == '\\') {
 			cw_buf_printf(to, "\\%c", (char)code);
 		} else if (unsafe(code)) {
-			cw_buf_printf(to, "\\u%04" PRIx32, code);
+			cw_buf_printf(to, "\\u%04x", code);
 		} else {
 			cw_buf_add(to, at, len);
 		}
@@ -138,21 +137,20 @@ size_t cw_text_fit(const char *text, size_t len, size_t width)
  */
 const char *cw_text_age(uint64_t ms, char *buf, size_t size)
 {
-	uint64_t s = ms / 1000;
+	unsigned long long s = ms / 1000;
+	unsigned int tenths = ms / 100 % 10;
 
 	if (ms < 1000)
-		snprintf(buf, size, "%" PRIu64 "ms", ms);
+		snprintf(buf, size, "%ums", (unsigned int)ms);
 	else if (s < 10)
-		snprintf(buf, size, "%" PRIu64 ".%" PRIu64 "s", s, ms / 100 % 10);
+		snprintf(buf, size, "%llu.%us", s, tenths);
 	else if (s < 60)
-		snprintf(buf, size, "%" PRIu64 "s", s);
+		snprintf(buf, size, "%llus", s);
 	else if (s < 3600)
-		snprintf(buf, size, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+		snprintf(buf, size, "%llum%02llus", s / 60, s % 60);
 	else if (s < 86400)
-		snprintf(buf, size, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
-			 s / 60 % 60);
+		snprintf(buf, size, "%lluh%02llum", s / 3600, s / 60 % 60);
 	else
-		snprintf(buf, size, "%" PRIu64 "d%02" PRIu64 "h", s / 86400,
-			 s / 3600 % 24);
+		snprintf(buf, size, "%llud%02lluh", s / 86400, s / 3600 % 24);
 	return buf;
 }

@@ -53,7 +53,7 @@ bool cw_value_time(const char *text, uint64_t *seconds)
 	uint32_t unit = 1;
 	size_t i;
 
-	for (i = 0; i < sizeof(units) / sizeof(units[0]) && end > text; i++) {
+	for (i = 0; i < MNL_ARRAY_SIZE(units) && end > text; i++) {
 		if (end[-1] != units[i].unit)
 			continue;
 		unit = units[i].seconds;

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Makes, from what was recorded, answers that no module of this version gives:
+newer.nl (attributes and values that the tool does not know), older.nl (attributes
+missing), version.nl (another version of the family), malformed.nl, extack.nl (a
+refusal in words). Run it here."""
+import struct
+
+FAMILY, CTRL, ERROR, DONE = 32, 16, 2, 3
+SOCKETS_GET, REAP, SOCKET = 2, 4, 7
+
+
+def attr(kind, payload):
+    size = 4 + len(payload)
+    return struct.pack("HH", size, kind) + payload + bytes(-size % 4)
+
+
+def message(kind, payload, flags=0):
+    return struct.pack("IHHII", 16 + len(payload), kind, flags, 1, 0) + payload
+
+
+def genl(cmd, *attrs):
+    return message(FAMILY, struct.pack("BBH", cmd, 1, 0) + b"".join(attrs))
+
+
+def save(name, *datagrams):
+    with open(f"{name}.nl", "wb") as f:
+        for data in datagrams:
+            f.write(struct.pack("I", len(data)) + data)
+
+
+def load(name):
+    with open(f"{name}.nl", "rb") as f:
+        data = f.read()
+    while data:
+        size, = struct.unpack_from("I", data)
+        yield data[4:4 + size]
+        data = data[4 + size:]
+
+
+FOUND, ACK, SOME, END = load("sockets")
+U8, U16, U32, U64 = "BHIQ"
+
+
+def number(kind, form, value):
+    return attr(kind, struct.pack(form, value))
+
+
+ADDRESS = number(2, U8, 7), attr(3, bytes((10, 0, 0, 1))), number(4, U16, 80)
+save("newer", FOUND, ACK, genl(
+    SOCKETS_GET, attr(99, b"unknown"), attr(SOCKET, b"".join((
+        *ADDRESS, attr(5, bytes((10, 0, 0, 2))), number(6, U16, 81), number(7, U32, 61000),
+        number(8, U8, 1), number(9, U64, 60999), number(10, U16, 9), number(11, U64, 1 << 40),
+        number(13, U32, 1000), number(14, U64, 77), number(15, U64, 0xabc), attr(98, b"?"))))), END)
+save("older", FOUND, ACK, genl(SOCKETS_GET, attr(SOCKET, b"".join(ADDRESS[1:]))), END)
+save("malformed", FOUND, ACK, genl(SOCKETS_GET, attr(SOCKET, attr(3, b"12345"))), END)
+VERSION = struct.pack("HHI", 8, 3, 1)
+assert FOUND.count(VERSION) == 1
+save("version", FOUND.replace(VERSION, struct.pack("HHI", 8, 3, 2)), ACK)
+TEXT = b"another reap request is under way in this network namespace\0"
+save("extack", FOUND, ACK, message(ERROR, struct.pack("i", -16) + message(FAMILY, b"")
+                                   + attr(1, TEXT), 0x300))
