@@ -336,6 +336,9 @@ bool cw_answer_reaped(const struct nlmsghdr *nlh, struct cw_reaped *reaped)
 		case TCP_CLOSE_WAIT_A_REAPED:
 			good = cw_answer_uint(attr, &reaped->reaped);
 			break;
+		case TCP_CLOSE_WAIT_A_ERROR:
+			good = cw_answer_uint(attr, &reaped->error);
+			break;
 		case TCP_CLOSE_WAIT_A_SKIPPED:
 			good = numbers(attr, reaped->skipped,
 				       TCP_CLOSE_WAIT_A_SKIPPED_UNACCEPTED,

@@ -52,7 +52,15 @@ struct cw_stats {
 	char version[64];
 };
 
+/**
+ * struct cw_reaped - what a request to reap has done
+ * @error: errno if it had to end early, else 0
+ * @matched: how many sockets matched
+ * @reaped: how many were reaped
+ * @skipped: how many were left alone, by reason
+ */
 struct cw_reaped {
+	uint64_t error;
 	uint64_t matched;
 	uint64_t reaped;
 	uint64_t skipped[TCP_CLOSE_WAIT_A_SKIPPED_MAX + 1];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,12 @@ static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
 	if (cw->opt.all)
 		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_ALL, 0, NULL);
 	status = cw_nl_talk(nl, nlh, "reap", take_reaped, &got, &cw->err);
+	if (!status && got.error == ESHUTDOWN)
+		status = cw_fail(&cw->err, CW_NOT_LOADED,
+				 "the module tcp_close_wait was unloaded meanwhile");
+	else if (!status && got.error)
+		status = cw_fail(&cw->err, CW_FAILED, "the reap ended early: %s",
+				 strerror((int)got.error));
 	if (only_count) {
 		got.reaped = 0;
 		memset(got.skipped, 0, sizeof(got.skipped));
