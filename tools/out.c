@@ -289,11 +289,10 @@ void cw_out_str(struct cw_out *out, const char *key, const char *value,
 void cw_out_age(struct cw_out *out, const char *key, uint64_t ms, bool exact,
 		const char *template)
 {
-	char text[CW_AGE_TEXT];
+	char age[CW_AGE_TEXT], text[CW_AGE_TEXT + 1];
 
-	cw_text_age(ms, text, sizeof(text) - 1);
-	if (!exact)
-		strcat(text, "+");
+	snprintf(text, sizeof(text), "%s%s",
+		 cw_text_age(ms, age, sizeof(age)), exact ? "" : "+");
 	cw_out_number(out, key, ms, text, template);
 }
 

@@ -155,17 +155,18 @@ static char *read_record(const char *record, size_t *len)
 	return some;
 }
 
-static int split(char *text, char **words)
+static int run_command(struct twin *twin, const char *command)
 {
+	char copy[256], *words[WORDS_MAX], *word, *rest;
 	int n = 0;
-	char *rest;
 
+	snprintf(copy, sizeof(copy), "%s", command);
 	words[n++] = "cwctl";
-	for (text = strtok_r(text, " ", &rest); text && n < WORDS_MAX - 1;
-	     text = strtok_r(NULL, " ", &rest))
-		words[n++] = text;
+	for (word = strtok_r(copy, " ", &rest); word && n < WORDS_MAX - 1;
+	     word = strtok_r(NULL, " ", &rest))
+		words[n++] = word;
 	words[n] = NULL;
-	return n;
+	return twin_run(twin, n, words);
 }
 
 static void compare(const struct replay *replay, const struct twin *twin)
@@ -218,13 +219,11 @@ static void run_replay(const struct replay *replay)
 		.width = replay->width ? replay->width : 80,
 		.root = replay->root ? replay->root : DIR "root",
 	};
-	char command[256], *words[WORDS_MAX];
 	char *record = read_record(replay->record, &twin.len);
 	int status;
 
 	twin.record = record;
-	snprintf(command, sizeof(command), "%s", replay->command);
-	status = twin_run(&twin, split(command, words), words);
+	status = run_command(&twin, replay->command);
 	ktap_check(status == replay->status, "%s ended with %d, not %d: %s",
 		   replay->name, status, replay->status, twin.err);
 	compare(replay, &twin);
@@ -249,12 +248,11 @@ static void every_width(void)
 	unsigned int width;
 
 	for (width = 1; width < 260; width++) {
-		char *words[] = { "cwctl", "list", NULL };
 		struct twin twin = { .width = width, .root = DIR "root" };
 		char *record = read_record("sockets", &twin.len);
 
 		twin.record = record;
-		ktap_check(!twin_run(&twin, 2, words), "width %u", width);
+		ktap_check(!run_command(&twin, "list"), "width %u", width);
 		ktap_check(strstr(twin.out, "[2001:db8:1234:5678:9abc:def0:1234:5678]:8081"),
 			   "an address is cut at width %u", width);
 		free(twin.out);
@@ -276,13 +274,12 @@ static void cannot_write(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
-		char *words[] = { "cwctl", "timeout", NULL };
 		struct twin twin = {
 			.width = 80, .root = DIR "root",
 			.write_error = t[i].error,
 		};
 
-		ktap_check(twin_run(&twin, 2, words) == 1, "status");
+		ktap_check(run_command(&twin, "timeout") == 1, "status");
 		ktap_check(!strcmp(twin.err, t[i].text), "it says %s", twin.err);
 		free(twin.out);
 		free(twin.err);
