@@ -25,10 +25,12 @@ static bool oldest_want(const struct cw_snap *snap, void *arg)
 static u64 netns_oldest(struct cw_net *cn, struct cw_snap *snap)
 {
 	struct cw_iter it;
+	unsigned int n;
 	u64 oldest = 0;
 
 	cw_iter_start(&it, cn);
-	cw_iter_next(&it, snap, oldest_want, &oldest);
+	while (cw_iter_next(&it, snap, &n, oldest_want, &oldest))
+		;
 	cw_iter_stop(&it);
 	return oldest;
 }

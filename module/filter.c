@@ -60,26 +60,47 @@ static int parse_ports(struct cw_filter *f, struct nlattr **tb,
 	return 0;
 }
 
+static int refuse_alone(struct netlink_ext_ack *extack,
+			const struct nlattr *bits, bool peer)
+{
+	if (peer)
+		return refuse(extack, bits,
+			      "peer-prefix is of no use without peer");
+	return refuse(extack, bits, "local-prefix is of no use without local");
+}
+
+static int refuse_len(struct netlink_ext_ack *extack,
+		      const struct nlattr *addr, bool peer)
+{
+	if (peer)
+		return refuse(extack, addr, "peer has 4 or 16 bytes");
+	return refuse(extack, addr, "local has 4 or 16 bytes");
+}
+
+static int refuse_bits(struct netlink_ext_ack *extack,
+		       const struct nlattr *bits, bool peer)
+{
+	if (peer)
+		return refuse(extack, bits, "peer-prefix is longer than peer");
+	return refuse(extack, bits, "local-prefix is longer than local");
+}
+
 static int parse_prefix(struct cw_prefix *p, const struct nlattr *addr,
-			const struct nlattr *bits,
+			const struct nlattr *bits, bool peer,
 			struct netlink_ext_ack *extack)
 {
 	unsigned int len;
 
-	if (!addr && !bits)
-		return 0;
 	if (!addr)
-		return refuse(extack, bits,
-			      "a prefix is of no use without its address");
+		return bits ? refuse_alone(extack, bits, peer) : 0;
 	len = nla_len(addr);
 	if (len != sizeof(p->addr.ip) && len != sizeof(p->addr.ip6))
-		return refuse(extack, addr, "an address has 4 or 16 bytes");
+		return refuse_len(extack, addr, peer);
 	memcpy(&p->addr, nla_data(addr), len);
 	p->family = len == sizeof(p->addr.ip) ? AF_INET : AF_INET6;
 	p->bits = bits ? nla_get_u8(bits) : len * BITS_PER_BYTE;
 	if (p->bits > len * BITS_PER_BYTE)
-		return refuse(extack, bits,
-			      "the prefix is longer than its address");
+		return refuse_bits(extack, bits, peer);
 	if (p->family == AF_INET6 && p->bits >= 96 &&
 	    ipv6_addr_v4mapped(&p->addr.ip6)) {
 		p->family = AF_INET;
@@ -108,13 +129,13 @@ static int parse_owner(struct cw_filter *f, struct nlattr **tb,
 		f->uid = make_kuid(ns, nla_get_u32(tb[A(UID)]));
 		if (!uid_valid(f->uid))
 			return refuse(extack, tb[A(UID)],
-				      "no such uid in this user namespace");
+				      "uid is not known in this user namespace");
 	}
 	if (tb[A(CGROUP)]) {
 		f->cgroup = nla_get_u64(tb[A(CGROUP)]);
 		if (!f->cgroup)
 			return refuse(extack, tb[A(CGROUP)],
-				      "no cgroup has the id 0");
+				      "cgroup is 0, which none has");
 	}
 	return 0;
 }
@@ -151,8 +172,10 @@ int cw_filter_parse(struct cw_filter *f, const struct nlattr *attr,
 	if (err)
 		return err;
 	err = parse_ports(f, tb, extack) ?:
-	      parse_prefix(&f->peer, tb[A(PEER)], tb[A(PEER_PREFIX)], extack) ?:
-	      parse_prefix(&f->local, tb[A(LOCAL)], tb[A(LOCAL_PREFIX)], extack) ?:
+	      parse_prefix(&f->peer, tb[A(PEER)], tb[A(PEER_PREFIX)], true,
+			   extack) ?:
+	      parse_prefix(&f->local, tb[A(LOCAL)], tb[A(LOCAL_PREFIX)], false,
+			   extack) ?:
 	      parse_owner(f, tb, ns, extack);
 	if (err)
 		return err;
@@ -161,7 +184,7 @@ int cw_filter_parse(struct cw_filter *f, const struct nlattr *attr,
 	if (tb[A(CLASSES)]) {
 		f->classes = nla_get_u32(tb[A(CLASSES)]);
 		if (!f->classes)
-			return refuse(extack, tb[A(CLASSES)], "no class is given");
+			return refuse(extack, tb[A(CLASSES)], "classes is 0: no class");
 	}
 	f->age = ns_of_ms(tb[A(OLDER_THAN)]);
 	f->idle = ns_of_ms(tb[A(IDLE)]);
@@ -191,7 +214,7 @@ int cw_filter_set_cookies(struct cw_filter *f, const struct nlattr *attr,
 	const int len = nla_len(attr);
 
 	if (!len || len % sizeof(u64))
-		return refuse(extack, attr, "cookies are 8 bytes each");
+		return refuse(extack, attr, "cookies has 8 bytes for each");
 	f->cookies = kmemdup(nla_data(attr), len, GFP_KERNEL_ACCOUNT);
 	if (!f->cookies)
 		return -ENOMEM;
@@ -245,17 +268,18 @@ static bool service_match(const struct cw_filter *f, enum cw_dir dir, u16 port)
 }
 
 /**
- * cw_filter_want() - does a socket match?
+ * cw_filter_may() - may a socket match?
  * @snap: a copy of its entry
  * @filter: a struct cw_filter
  *
- * As long as the direction is not decided, any may match.
+ * As long as the direction is not decided, any may match. Cgroups are not looked
+ * at: users nest them as deep as they like, and this is asked under a raw lock.
  *
- * Context: any; only looks.
+ * Context: any; only looks, and for a bounded time.
  *
- * Return: whether it does.
+ * Return: false if it does not.
  */
-bool cw_filter_want(const struct cw_snap *snap, void *filter)
+bool cw_filter_may(const struct cw_snap *snap, void *filter)
 {
 	const struct cw_filter *f = filter;
 	const struct cw_flow *flow = &snap->flow;
@@ -271,7 +295,22 @@ bool cw_filter_want(const struct cw_snap *snap, void *filter)
 	       prefix_match(&f->peer, flow->family, &flow->remote) &&
 	       prefix_match(&f->local, flow->family, &flow->local) &&
 	       (!f->by_uid || uid_eq(sk_uid(snap->sk), f->uid)) &&
-	       (!f->ncookies || cookie_match(f, snap->sk)) &&
+	       (!f->ncookies || cookie_match(f, snap->sk));
+}
+
+/**
+ * cw_filter_want() - does a socket match?
+ * @snap: a copy of its entry; its direction is decided afterwards
+ * @f: the filter
+ *
+ * Context: process context.
+ *
+ * Return: whether it does.
+ */
+bool cw_filter_want(struct cw_snap *snap, const struct cw_filter *f)
+{
+	cw_snap_dir(snap);
+	return cw_filter_may(snap, (void *)f) &&
 	       (!f->cgroup || cw_cgroup_is_under(snap->sk, f->cgroup));
 }
 

@@ -67,7 +67,8 @@ int cw_filter_parse(struct cw_filter *f, const struct nlattr *attr,
 int cw_filter_set_cookies(struct cw_filter *f, const struct nlattr *attr,
 			  struct netlink_ext_ack *extack);
 void cw_filter_free(struct cw_filter *f);
-bool cw_filter_want(const struct cw_snap *snap, void *filter);
+bool cw_filter_may(const struct cw_snap *snap, void *filter);
+bool cw_filter_want(struct cw_snap *snap, const struct cw_filter *f);
 bool cw_filter_want_port(const struct cw_filter *f, enum cw_dir dir, u16 port);
 
 #endif /* CW_FILTER_H */

@@ -8,7 +8,6 @@
  * by the requester's socket, and this module.
  */
 #include <linux/netlink.h>
-#include <linux/notifier.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 #include <net/netlink.h>
@@ -259,17 +258,16 @@ static int sockets_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		err = dump_begin(cb);
 		if (err)
 			return err;
-		cw_rows_start(&d->rows, net_of_request(cb->skb),
-			      cw_filter_want, &d->filter);
+		cw_rows_start(&d->rows, net_of_request(cb->skb), &d->filter);
 	}
-	for (;;) {
+	do {
 		for (; d->at < d->rows.n; d->at++)
 			if (dump_socket(skb, cb, &d->rows.row[d->at]))
 				return skb->len ?: -EMSGSIZE;
 		d->at = 0;
-		if (!cw_rows_next(&d->rows))
-			return skb->len;
-	}
+		err = cw_rows_next(&d->rows);
+	} while (err > 0);
+	return err ?: skb->len;
 }
 
 static int sockets_done(struct netlink_callback *cb)
@@ -348,22 +346,26 @@ static int request_parse(struct cw_request *rq, struct sk_buff *skb,
 			 struct genl_info *info)
 {
 	struct nlattr **attrs = info->attrs;
+	const struct nlattr *filter = attrs[A(FILTER)];
 	int err = 0;
 
 	cw_filter_init(&rq->filter);
-	if (!attrs[A(FILTER)] && !attrs[A(COOKIES)] && !attrs[A(ALL)]) {
+	if (!(filter && nla_len(filter)) && !attrs[A(COOKIES)] &&
+	    !attrs[A(ALL)]) {
 		NL_SET_ERR_MSG(info->extack,
-			       "neither filter nor cookies nor all is given");
+			       "neither a filter nor cookies nor all is given");
 		return -EINVAL;
 	}
-	if (attrs[A(FILTER)])
-		err = cw_filter_parse(&rq->filter, attrs[A(FILTER)],
+	if (filter)
+		err = cw_filter_parse(&rq->filter, filter,
 				      users_of_request(skb), info->extack);
 	if (!err && attrs[A(COOKIES)])
 		err = cw_filter_set_cookies(&rq->filter, attrs[A(COOKIES)],
 					    info->extack);
 	rq->limit = attrs[A(LIMIT)] ? nla_get_u32(attrs[A(LIMIT)]) : U32_MAX;
 	rq->dry_run = attrs[A(DRY_RUN)];
+	rq->sk = NETLINK_CB(skb).sk;
+	sock_hold(rq->sk);
 	rq->portid = info->snd_portid;
 	rq->seq = info->snd_seq;
 	return err;
@@ -558,20 +560,6 @@ static struct genl_family family __ro_after_init = {
 	.n_mcgrps	= ARRAY_SIZE(mcgrps),
 };
 
-static int requester_gone(struct notifier_block *nb, unsigned long event,
-			  void *data)
-{
-	const struct netlink_notify *n = data;
-
-	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC)
-		cw_request_cancel(cw_net(n->net), n->portid);
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block requester_notifier = {
-	.notifier_call = requester_gone,
-};
-
 /**
  * cw_netlink_init() - take requests
  *
@@ -579,14 +567,7 @@ static struct notifier_block requester_notifier = {
  */
 int cw_netlink_init(void)
 {
-	int err = netlink_register_notifier(&requester_notifier);
-
-	if (err)
-		return err;
-	err = genl_register_family(&family);
-	if (err)
-		netlink_unregister_notifier(&requester_notifier);
-	return err;
+	return genl_register_family(&family);
 }
 
 /**
@@ -600,5 +581,4 @@ int cw_netlink_init(void)
 void cw_netlink_exit(void)
 {
 	genl_unregister_family(&family);
-	netlink_unregister_notifier(&requester_notifier);
 }

@@ -32,7 +32,6 @@ static int ports_add(struct cw_ports *ports, struct cw_snap *snap,
 	unsigned long key = cw_port_key(dir, cw_snap_service_port(snap));
 	struct cw_port_row *row;
 
-	/* Asked again: now the direction is known. */
 	if (!cw_filter_want(snap, filter))
 		return 0;
 	row = ports_row(ports, key);
@@ -117,7 +116,7 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 	if (!snap)
 		return -ENOMEM;
 	cw_iter_start(&it, cn);
-	while (!err && (n = cw_iter_next(&it, snap, cw_filter_want, filter))) {
+	while (!err && cw_iter_next(&it, snap, &n, cw_filter_may, filter)) {
 		for (i = 0; i < n; i++) {
 			if (!err)
 				err = ports_add(ports, &snap[i], filter);

@@ -160,12 +160,14 @@ static const struct proc_ops ports_proc_ops = {
 /**
  * struct sockets_reader - an open file
  * @cn: its namespace, with a reference
+ * @all: matches every socket
  * @started: @rows is in use
  * @pos: position in the file of the first of @rows; the header is at 0
  * @rows: the rows at hand
  */
 struct sockets_reader {
 	struct cw_net *cn;
+	struct cw_filter all;
 	bool started;
 	loff_t pos;
 	struct cw_rows rows;
@@ -175,7 +177,8 @@ static void sockets_restart(struct sockets_reader *r)
 {
 	if (r->started)
 		cw_rows_stop(&r->rows);
-	cw_rows_start(&r->rows, r->cn, NULL, NULL);
+	cw_filter_init(&r->all);
+	cw_rows_start(&r->rows, r->cn, &r->all);
 	r->started = true;
 	r->pos = 1;
 }
@@ -185,9 +188,12 @@ static void *sockets_row_at(struct sockets_reader *r, loff_t pos)
 	if (!r->started || pos < r->pos)
 		sockets_restart(r);
 	while (pos >= r->pos + r->rows.n) {
+		int n;
+
 		r->pos += r->rows.n;
-		if (!cw_rows_next(&r->rows))
-			return NULL;
+		n = cw_rows_next(&r->rows);
+		if (n <= 0)
+			return ERR_PTR(n);
 	}
 	return &r->rows.row[pos - r->pos];
 }

@@ -357,7 +357,7 @@ static unsigned long sweep_all(struct cw_net *cn)
 	sw->spent = false;
 	sw->deferred = 0;
 	cw_iter_start(&sw->it, cn);
-	while ((n = cw_iter_next(&sw->it, sw->snap, sweep_want, sw))) {
+	while (cw_iter_next(&sw->it, sw->snap, &n, sweep_want, sw)) {
 		for (i = 0; i < n; i++) {
 			if (!cw_reaper_stopped())
 				sweep_one(sw, &sw->snap[i]);
@@ -467,8 +467,8 @@ void cw_sweeper_exit(struct cw_sweeper *s)
 /**
  * cw_reaper_init() - prepare for sweeps
  *
- * Each namespace has one work, so that one which is held up by a socket's owner
- * holds up nobody else.  They do not run while the host is being suspended.
+ * Each namespace has one work, and one for requests, so that one which is held up
+ * by a socket's owner holds up nobody else.  They do not run while the host is being suspended.
  *
  * Return: 0 or -ENOMEM.
  */

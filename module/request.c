@@ -8,15 +8,17 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <net/sock.h>
 
 #include "netlink.h"
 #include "netns.h"
 #include "request.h"
 #include "sock.h"
 
+/* Is there a reason to stop? */
 static bool request_over(const struct cw_request *rq)
 {
-	return READ_ONCE(rq->cancelled) || cw_reaper_stopped();
+	return sock_flag(rq->sk, SOCK_DEAD) || cw_reaper_stopped();
 }
 
 static void request_one(struct cw_net *cn, struct cw_request *rq,
@@ -24,44 +26,48 @@ static void request_one(struct cw_net *cn, struct cw_request *rq,
 {
 	enum cw_verdict verdict;
 
-	/* Asked again: now the direction is known. */
-	cw_snap_dir(snap);
 	if (!cw_filter_want(snap, &rq->filter))
 		return;
 	rq->matched++;
 	if (rq->count[CW_VERDICT_REAP] >= rq->limit)
 		return;
 	if (rq->dry_run)
-		verdict = cw_reap_dry(snap, cw_filter_want, &rq->filter);
+		verdict = cw_reap_dry(snap, cw_filter_may, &rq->filter);
 	else
 		verdict = cw_reap(cn, snap, CW_STAT_REAPED_REQUEST,
-				  ECONNABORTED, cw_filter_want, &rq->filter);
+				  ECONNABORTED, cw_filter_may, &rq->filter);
 	rq->count[verdict]++;
 }
 
 static void request_all(struct cw_net *cn, struct cw_request *rq)
 {
+	bool over = false;
 	struct cw_iter it;
 	unsigned int n, i;
 
 	cw_iter_start(&it, cn);
-	while (!request_over(rq) &&
-	       (n = cw_iter_next(&it, rq->snap, cw_filter_want, &rq->filter))) {
+	while (!over &&
+	       cw_iter_next(&it, rq->snap, &n, cw_filter_may, &rq->filter)) {
 		for (i = 0; i < n; i++) {
-			if (!request_over(rq))
+			over = over || request_over(rq);
+			if (!over)
 				request_one(cn, rq, &rq->snap[i]);
 			sock_put(rq->snap[i].sk);
 			cond_resched();
 		}
+		over = over || request_over(rq);
 	}
 	cw_iter_stop(&it);
-	if (cw_reaper_stopped())
+	if (over)
 		rq->error = ESHUTDOWN;
 }
 
 /*
- * The next request may come as soon as this one is answered.  The address of a
- * requester that is gone can be somebody else's by now.
+ * The next request may come as soon as this one is answered.  Nobody who has gone
+ * away gets an answer, but for those who do so at this very moment: netlink finds
+ * out by itself, or sends it to who has got the address since.  The requester's
+ * socket may have been the last to keep the namespace, so nothing of it is touched
+ * after the request is freed.
  */
 static void request_work(struct work_struct *work)
 {
@@ -73,7 +79,7 @@ static void request_work(struct work_struct *work)
 	spin_lock(&rs->lock);
 	rs->now = NULL;
 	spin_unlock(&rs->lock);
-	if (!rq->cancelled)
+	if (!sock_flag(rq->sk, SOCK_DEAD))
 		cw_netlink_answer(cn->net, rq);
 	cw_request_free(rq);
 }
@@ -104,25 +110,10 @@ bool cw_request_submit(struct cw_net *cn, struct cw_request *rq)
 }
 
 /**
- * cw_request_cancel() - a requester is gone: stop what it asked for
- * @cn: its namespace
- * @portid: its netlink address
- *
- * Context: process context; does not wait.
- */
-void cw_request_cancel(struct cw_net *cn, u32 portid)
-{
-	struct cw_requests *rs = &cn->requests;
-
-	spin_lock(&rs->lock);
-	if (rs->now && rs->now->portid == portid)
-		WRITE_ONCE(rs->now->cancelled, true);
-	spin_unlock(&rs->lock);
-}
-
-/**
  * cw_request_free() - free a request
  * @rq: not submitted, or done; may be NULL
+ *
+ * Context: process context, may sleep.
  */
 void cw_request_free(struct cw_request *rq)
 {
@@ -130,6 +121,8 @@ void cw_request_free(struct cw_request *rq)
 		return;
 	cw_filter_free(&rq->filter);
 	kfree_skb(rq->answer);
+	if (rq->sk)
+		sock_put(rq->sk);
 	kfree(rq);
 }
 

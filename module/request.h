@@ -12,16 +12,18 @@
 
 struct cw_net;
 struct sk_buff;
+struct sock;
 
 /**
  * struct cw_request - what somebody wants to be reaped, and what came of it
  * @filter: which sockets
  * @limit: most reaps
  * @dry_run: only look
- * @portid: netlink address of the requester
+ * @sk: the requester's netlink socket, with a reference, which also keeps the
+ *	namespace
+ * @portid: its netlink address
  * @seq: the request's sequence number
  * @answer: for the answer; whoever frees the request without sending it frees it
- * @cancelled: the requester is gone
  * @error: ended early, positive errno
  * @matched: how many sockets matched
  * @count: of those that were tried, how many had each outcome
@@ -31,10 +33,10 @@ struct cw_request {
 	struct cw_filter filter;
 	u32 limit;
 	bool dry_run;
+	struct sock *sk;
 	u32 portid;
 	u32 seq;
 	struct sk_buff *answer;
-	bool cancelled;
 	int error;
 	u32 matched;
 	u32 count[CW_NVERDICT];
@@ -56,7 +58,6 @@ struct cw_requests {
 void cw_requests_init(struct cw_requests *rs);
 void cw_requests_exit(struct cw_requests *rs);
 bool cw_request_submit(struct cw_net *cn, struct cw_request *rq);
-void cw_request_cancel(struct cw_net *cn, u32 portid);
 void cw_request_free(struct cw_request *rq);
 
 #endif /* CW_REQUEST_H */

@@ -3,6 +3,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat/compat.h"
+#include "filter.h"
 #include "rows.h"
 #include "sock.h"
 
@@ -42,16 +43,14 @@ bool cw_row_fill(struct cw_row *row, struct cw_snap *snap)
  * cw_rows_start() - begin to go through a namespace's sockets
  * @rows: does not move in memory until cw_rows_stop()
  * @cn: the namespace, which the caller keeps alive
- * @want: which sockets; NULL for all
- * @arg: for @want
+ * @filter: which sockets; stays until cw_rows_stop()
  *
  * Context: process context.
  */
-void cw_rows_start(struct cw_rows *rows, struct cw_net *cn, cw_want_fn want,
-		   void *arg)
+void cw_rows_start(struct cw_rows *rows, struct cw_net *cn,
+		   struct cw_filter *filter)
 {
-	rows->want = want;
-	rows->arg = arg;
+	rows->filter = filter;
 	rows->n = 0;
 	cw_iter_start(&rows->it, cn);
 }
@@ -62,32 +61,30 @@ void cw_rows_start(struct cw_rows *rows, struct cw_net *cn, cw_want_fn want,
  *
  * Context: process context, may sleep.
  *
- * Return: false at the end, where there are none, and if the reader is being
+ * Return: how many; 0 at the end, and only there; -EINTR if the reader is being
  * killed.
  */
-bool cw_rows_next(struct cw_rows *rows)
+int cw_rows_next(struct cw_rows *rows)
 {
 	unsigned int n, i;
 
 	rows->n = 0;
 	while (!rows->n) {
 		if (fatal_signal_pending(current))
-			return false;
-		n = cw_iter_next(&rows->it, rows->snap, rows->want, rows->arg);
-		if (!n)
-			return false;
+			return -EINTR;
+		if (!cw_iter_next(&rows->it, rows->snap, &n, cw_filter_may,
+				  rows->filter))
+			break;
 		for (i = 0; i < n; i++) {
 			struct cw_snap *snap = &rows->snap[i];
 
-			/* Asked again: now the direction is known. */
-			if (!snap->stale &&
-			    cw_row_fill(&rows->row[rows->n], snap) &&
-			    (!rows->want || rows->want(snap, rows->arg)))
+			if (cw_filter_want(snap, rows->filter) &&
+			    cw_row_fill(&rows->row[rows->n], snap))
 				rows->n++;
 			sock_put(snap->sk);
 		}
 	}
-	return true;
+	return rows->n;
 }
 
 /**

@@ -11,6 +11,7 @@
 #include "rules.h"
 #include "tracker.h"
 
+struct cw_filter;
 struct cw_net;
 
 /**
@@ -46,25 +47,23 @@ struct cw_row {
 /**
  * struct cw_rows - goes through a namespace's sockets, a batch of rows at a time
  * @it: where it is
- * @want: which sockets; NULL for all
- * @arg: for @want
+ * @filter: which sockets
  * @n: how many @row there are
  * @row: the rows at hand
  * @snap: where @row comes from
  */
 struct cw_rows {
 	struct cw_iter it;
-	cw_want_fn want;
-	void *arg;
+	struct cw_filter *filter;
 	unsigned int n;
 	struct cw_row row[CW_BATCH];
 	struct cw_snap snap[CW_BATCH];
 };
 
 bool cw_row_fill(struct cw_row *row, struct cw_snap *snap);
-void cw_rows_start(struct cw_rows *rows, struct cw_net *cn, cw_want_fn want,
-		   void *arg);
-bool cw_rows_next(struct cw_rows *rows);
+void cw_rows_start(struct cw_rows *rows, struct cw_net *cn,
+		   struct cw_filter *filter);
+int cw_rows_next(struct cw_rows *rows);
 void cw_rows_stop(struct cw_rows *rows);
 
 #endif /* CW_ROWS_H */

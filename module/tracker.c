@@ -918,31 +918,33 @@ static unsigned int iter_batch(struct cw_iter *it, struct cw_snap *snap,
  * @it: the iterator
  * @snap: room for CW_BATCH copies, each of which comes with a reference on its
  *	socket that the caller puts
+ * @n: gets how many were copied; 0 if none of those passed was wanted
  * @want: which ones; NULL for all
  * @arg: for @want
  *
- * Notices progress of every socket that it passes.
+ * Passes no more than CW_BATCH sockets, so that the caller can give up between
+ * two calls, and notices their progress.
  *
  * Context: process context, may sleep.
  *
- * Return: how many were copied; 0 at the end, and only there.
+ * Return: false at the end, where there are none.
  */
-unsigned int cw_iter_next(struct cw_iter *it, struct cw_snap *snap,
-			  cw_want_fn want, void *arg)
+bool cw_iter_next(struct cw_iter *it, struct cw_snap *snap, unsigned int *n,
+		  cw_want_fn want, void *arg)
 {
-	unsigned int n = 0;
 	bool end;
 
-	while (!n && it->shard < CW_SHARDS) {
-		n = iter_batch(it, snap, want, arg, &end);
-		if (end) {
-			iter_leave_shard(it);
-			if (++it->shard < CW_SHARDS)
-				iter_enter_shard(it);
-		}
-		cond_resched();
+	*n = 0;
+	if (it->shard >= CW_SHARDS)
+		return false;
+	*n = iter_batch(it, snap, want, arg, &end);
+	if (end) {
+		iter_leave_shard(it);
+		if (++it->shard < CW_SHARDS)
+			iter_enter_shard(it);
 	}
-	return n;
+	cond_resched();
+	return true;
 }
 
 /* ---- making room -------------------------------------------------------- */
@@ -1000,6 +1002,8 @@ static void net_evict(struct cw_net *cn)
 	unsigned int i;
 	bool found;
 
+	if (net_used(cn) <= fair_share())
+		return;
 	for (i = 0; i < CW_SHARDS; i++) {
 		at[i].sk = NULL;
 		raw_spin_lock_irq(&shards[i].lock);
@@ -1032,7 +1036,7 @@ static void evict(struct work_struct *work)
 	unsigned long index = 0;
 	struct cw_net *cn;
 
-	while ((cn = cw_netns_next(&index))) {
+	while (room_wanted() && (cn = cw_netns_next(&index))) {
 		net_evict(cn);
 		cw_netns_put(cn);
 	}

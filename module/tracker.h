@@ -210,8 +210,8 @@ void cw_track_count(struct cw_net *cn, enum cw_stat stat, u64 n);
 void cw_track_totals(struct cw_net *cn, struct cw_totals *totals);
 
 void cw_iter_start(struct cw_iter *it, struct cw_net *cn);
-unsigned int cw_iter_next(struct cw_iter *it, struct cw_snap *snap,
-			  cw_want_fn want, void *arg);
+bool cw_iter_next(struct cw_iter *it, struct cw_snap *snap, unsigned int *n,
+		  cw_want_fn want, void *arg);
 void cw_iter_stop(struct cw_iter *it);
 
 #endif /* CW_TRACKER_H */

@@ -362,13 +362,13 @@ class Refused(Case):
         odd = (
             ("port-last is of no use without port-first", {"port-last": 5}),
             ("port-last is below port-first", {"port-first": 6, "port-last": 5}),
-            ("an address has 4 or 16 bytes", {"peer": b"abc"}),
-            ("an address has 4 or 16 bytes", {"local": b""}),
-            ("longer than its address", {"peer": packed("127.0.0.1"), "peer-prefix": 33}),
-            ("without its address", {"local-prefix": 8}),
-            ("no class", {"classes": 0}),
-            ("no cgroup", {"cgroup": 0}),
-            ("no such uid", {"uid": 2 ** 32 - 1}),
+            ("peer has 4 or 16 bytes", {"peer": b"abc"}),
+            ("local has 4 or 16 bytes", {"local": b""}),
+            ("peer-prefix is longer than peer", {"peer": packed("127.0.0.1"), "peer-prefix": 33}),
+            ("local-prefix is of no use without local", {"local-prefix": 8}),
+            ("classes is 0", {"classes": 0}),
+            ("cgroup is 0", {"cgroup": 0}),
+            ("uid is not known", {"uid": 2 ** 32 - 1}),
         )
         for words, values in odd:
             for op in ("ports-get", "sockets-get"):
@@ -404,10 +404,11 @@ class Refused(Case):
 
     def test_reap(self):
         spell = self.spell()
-        self.assert_words("neither filter nor cookies nor all", "reap")
-        self.assert_words("neither filter nor cookies nor all", "reap", limit=1)
-        self.assert_words("8 bytes each", "reap", cookies=b"1234567")
-        self.assert_words("8 bytes each", "reap", cookies=b"")
+        self.assert_words("neither a filter nor cookies nor all", "reap")
+        self.assert_words("neither a filter nor cookies nor all", "reap", limit=1)
+        self.assert_words("neither a filter nor cookies nor all", "reap", filter={})
+        self.assert_words("cookies has 8 bytes", "reap", cookies=b"1234567")
+        self.assert_words("cookies has 8 bytes", "reap", cookies=b"")
         error = self.assert_words("", "reap", errno.ERANGE, all=True, limit=0)
         self.assertIsNotNone(error.attr)
         self.assert_stats(sockets=1, reaped_request=0)
