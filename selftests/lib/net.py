@@ -270,19 +270,23 @@ def close_wait(cls, lsn, direction="in", data=b"hello", **kwargs):
 def bulk(number, lsn, half=False):
     """NUMBER accepted sockets in CLOSE_WAIT, nothing read; the clients are gone.
 
-    With half=True the clients stay, half closed: a list of pairs (app, peer).
+    With half=True the clients stay, half closed: a list of pairs (app, peer). Of
+    very many sockets a few would not last otherwise: a client that is gone, or is
+    just going, answers an ACK that comes late by a reset.
     """
     raise_nofile(2 * number + 64)
     made = []
-    lo = lsn.getsockname()
-    for i in range(number):
-        # more than 20,000 connections want more than one source address
-        bind = (f"127.0.{i // 20000 + 1}.1", 0) if number > 20000 else None
-        client = socket.socket(lsn.family, socket.SOCK_STREAM)
-        if bind:
-            client.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
-            client.bind(bind)
-        client.connect(lo)
+    address = lsn.getsockname()
+    sources = None
+    if number > FEW and lsn.family == socket.AF_INET:
+        sources = many_sources()
+        if address[0] == "0.0.0.0":
+            address = LOOPBACK[socket.AF_INET], address[1]
+    for _ in range(number):
+        client = socket.SocketType(lsn.family, socket.SOCK_STREAM)
+        if sources:
+            client.bind(next(sources))
+        client.connect(address)
         app = lsn.accept()[0]
         if half:
             client.shutdown(socket.SHUT_WR)
@@ -292,6 +296,14 @@ def bulk(number, lsn, half=False):
             made.append(app)
     wait_state(made[-1][0] if half else made[-1], CLOSE_WAIT)
     return made
+
+
+FEW = 2000      # up to here bulk() leaves the clients' ports to the kernel
+
+
+def many_sources():
+    """Addresses for clients: to find the last free ports of one takes long."""
+    return ((f"127.1.{i}.1", port) for i in range(256) for port in range(20000, 60000))
 
 
 def churn(lsn, rounds=1):
