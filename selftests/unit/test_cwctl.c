@@ -86,6 +86,8 @@ static const struct replay replays[] = {
 	  .status = 1 },
 	{ .name = "busy", .command = "-j reap --all", .record = "extack",
 	  .status = 1 },
+	{ .name = "unloaded", .command = "-j reap --all", .record = "unloaded",
+	  .status = 4 },
 	{ .name = "help", .command = "--help" },
 	{ .name = "help-show", .command = "show --help" },
 	{ .name = "help-list", .command = "list --help" },

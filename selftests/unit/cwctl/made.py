@@ -3,7 +3,7 @@
 """Makes, from what was recorded, answers that no module of this version gives:
 newer.nl (attributes and values that the tool does not know), older.nl (attributes
 missing), version.nl (another version of the family), malformed.nl, extack.nl (a
-refusal in words). Run it here."""
+refusal in words), unloaded.nl (the module goes during a reap). Run it here."""
 import struct
 
 FAMILY, CTRL, ERROR, DONE = 32, 16, 2, 3
@@ -60,3 +60,5 @@ save("version", FOUND.replace(VERSION, struct.pack("HHI", 8, 3, 2)), ACK)
 TEXT = b"another reap request is under way in this network namespace\0"
 save("extack", FOUND, ACK, message(ERROR, struct.pack("i", -16) + message(FAMILY, b"")
                                    + attr(1, TEXT), 0x300))
+save("unloaded", FOUND, ACK, genl(REAP, number(9, U32, 9), number(10, U32, 5),
+                                  number(13, U32, 108)), ACK)
