@@ -32,7 +32,10 @@ static void print_port(struct cw_out *out, const struct cw_port *port)
 	for (i = PORT(PORT); i <= TCP_CLOSE_WAIT_A_PORT_MAX; i++) {
 		const char *key = cw_port_keys[i];
 
-		if (i == PORT(AGE_MAX_MS)) {
+		if (!port->v[PORT(SOCKETS)] &&
+		    (i == PORT(AGE_MAX_MS) || i == PORT(IDLE_MAX_MS))) {
+			cw_out_number(out, key, port->v[i], "-", NULL);
+		} else if (i == PORT(AGE_MAX_MS)) {
 			cw_out_tone(out, cw_age_tone(port->v[i]));
 			cw_out_age(out, key, port->v[i], exact, NULL);
 		} else if (i == PORT(IDLE_MAX_MS)) {
