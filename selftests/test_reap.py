@@ -634,11 +634,15 @@ class Rate(Case):
         if ktap.SCALE < 1:
             self.skipTest("too many sockets for this machine")
         self.bulk(number)
-        start = time.monotonic()
         cw.put("timeout", 1)
-        wait_until(lambda: cw.stats()["reaped_timeout"] == number, "all reaped", 20)
-        self.assertGreater(cw.stats()["deferred_rate"], 0)
-        self.assertLess(time.monotonic() - start, 10 * SLOW)
+        wait_until(lambda: cw.stats()["reaped_timeout"], "the first reap", 20)
+        first = last = time.monotonic()
+        while cw.stats()["reaped_timeout"] < number:
+            last = time.monotonic()
+            self.assertLess(last - first, 10 * SLOW)
+        if not cw.stats()["deferred_rate"]:
+            # so slow a machine that it could not go beyond the limit
+            self.assertGreater(last - first, 1)
 
     def test_observed_is_not_limited(self):
         """What touches nothing needs no limit."""
