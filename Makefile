@@ -53,7 +53,7 @@ demo:
 install: install-module install-tools
 	$(if $(DESTDIR),,if [ -n "$$(dkms status $(NAME)/$(VERSION))" ]; then \
 		dkms remove $(NAME)/$(VERSION) --all; fi)
-	$(if $(DESTDIR),,dkms install $(NAME)/$(VERSION))
+	$(if $(DESTDIR),,dkms install $(NAME)/$(VERSION) -k $(KVER))
 
 install-module:
 	rm -rf '$(SOURCE)'

@@ -265,9 +265,14 @@ fresh_copy() {
 	copy=$(mktemp -d "$1/build/XXXXXX")
 	copies+=("$copy")
 	mkdir -p -- "$copy/${2:-.}"
+	work_tree "$copy/${2:-.}"
+}
+
+# work_tree DIR: a copy of the work tree as git sees it, into DIR
+work_tree() {
 	(cd -- "$top_dir" && git ls-files -z -co --exclude-standard |
 		while IFS= read -rd '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done |
-		tar -c --null -T - -f -) | tar -xf - --no-same-owner -C "$copy/${2:-.}"
+		tar -c --null -T - -f -) | tar -xf - --no-same-owner -C "$1"
 }
 
 remove_copies() {
