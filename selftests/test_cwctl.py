@@ -672,8 +672,10 @@ class Monitor(Case):
         return any(r[1] == "16" and r[2] == str(pid) and int(r[3], 16) for r in rows)
 
     def line(self, tool):
-        self.assertTrue(select.select([tool.stdout], [], [], 10 * ktap.SLOW)[0], "no line")
-        return tool.stdout.readline()
+        """The next line, read without a buffer: select() does not know of that."""
+        with open(tool.stdout.fileno(), "rb", buffering=0, closefd=False) as stdout:
+            self.assertTrue(select.select([stdout], [], [], 10 * ktap.SLOW)[0], "no line")
+            return stdout.readline().decode()
 
     def test_json(self):
         tool = self.monitor("-j")
