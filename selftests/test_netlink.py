@@ -523,13 +523,7 @@ class Reap(Case):
         self.assert_answer(self.client().reap(all=True), 1, 0, ulp=1)
 
     def test_mptcp(self):
-        app = net.mptcp_socket()
-        if app is None:
-            self.skipTest("the kernel has no MPTCP")
-        self.keep(app)
-        lsn = self.listener()
-        app.connect(lsn.getsockname())
-        peer = self.keep(lsn.accept()[0])
+        _app, peer = self.mptcp_connection()
         peer.shutdown(socket.SHUT_WR)
         self.assert_stats(sockets=1)
         self.assert_answer(self.client().reap(all=True), 1, 0, mptcp=1)

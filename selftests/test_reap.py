@@ -762,13 +762,7 @@ class Skipped(Case):
         self.assert_stats(sockets=0, left=1)
 
     def test_mptcp(self):
-        app = net.mptcp_socket()
-        if app is None:
-            self.skipTest("the kernel has no MPTCP")
-        self.keep(app)
-        lsn = self.listener()
-        app.connect(lsn.getsockname())
-        peer = self.keep(lsn.accept()[0])
+        app, peer = self.mptcp_connection()
         cw.put("timeout", 1)
         peer.shutdown(socket.SHUT_WR)
         self.assert_stats(sockets=1)

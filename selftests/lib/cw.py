@@ -262,6 +262,16 @@ class Case(unittest.TestCase):
         with open(f"/proc/self/task/{tid}/stat") as f:
             return f.read().rpartition(")")[2].split()[0]
 
+    def mptcp_connection(self):
+        """An MPTCP socket and the TCP socket that accepted it."""
+        app = net.mptcp_socket()
+        if app is None:
+            self.skipTest("the kernel has no MPTCP")
+        self.keep(app)
+        lsn = self.listener()
+        app.connect(lsn.getsockname())
+        return app, self.keep(lsn.accept()[0])
+
     def module(self, **params):
         """Loads the module anew, with parameters, for this test alone."""
         if not module_file():
