@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Generic netlink by the family's own spec, and nothing else."""
 import errno
+import functools
 import os
 import select
 import socket
@@ -116,11 +117,17 @@ def flat(data):
     return dict(attributes(data))
 
 
+@functools.lru_cache(maxsize=None)
+def own_spec():
+    """Read once: that takes most of a second in a virtual machine."""
+    return Spec()
+
+
 class Socket:
     """A netlink socket in the namespace in which it is made."""
 
     def __init__(self, spec=None, buffer=None, family=True):
-        self.spec = spec or Spec()
+        self.spec = spec or own_spec()
         self.size = buffer or 32768
         self.seq = 0
         self.early = []
