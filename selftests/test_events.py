@@ -13,8 +13,6 @@ import time
 from lib import cw, kernel, ktap, net
 from lib.net import wait_until
 
-MSG_FASTOPEN = 0x20000000
-TCP_FASTOPEN = 23
 IPPROTO_SCTP = 132
 
 
@@ -164,13 +162,9 @@ class Begins(cw.Case):
 
     def test_fast_open(self):
         """A child that is made by a SYN with data."""
-        with open("/proc/sys/net/ipv4/tcp_fastopen", "w") as f:
-            f.write(str(0x1 | 0x2 | 0x4 | 0x200))
-        lsn = self.listener(options=[])
-        lsn.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 5)
+        lsn = self.keep(net.fast_open_listener())
         for number in range(1, 4):
-            client = self.keep(socket.socket())
-            client.sendto(b"question", MSG_FASTOPEN, lsn.getsockname())
+            client = self.keep(net.fast_open_connect(lsn, b"question"))
             client.shutdown(socket.SHUT_WR)
             app = self.keep(lsn.accept()[0])
             net.wait_state(app, net.CLOSE_WAIT)
@@ -180,10 +174,8 @@ class Begins(cw.Case):
             self.assert_stats(entered=number, left=number - 1)
             app.close()
             self.assert_stats(entered=number, left=number, sockets=0)
-        with open("/proc/thread-self/net/netstat") as f:
-            lines = [line.split() for line in f if line.startswith("TcpExt:")]
-        passive = int(dict(zip(*lines))["TCPFastOpenPassive"])
-        self.assertGreaterEqual(passive, 1, "no fast open took place")
+        self.assertGreaterEqual(net.netstat("TCPFastOpenPassive"), 1,
+                                "no fast open took place")
 
     def test_simultaneous_open(self):
         if not kernel.have_module("sch_netem"):

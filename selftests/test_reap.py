@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The reaper: what it does, when, and what it leaves alone."""
-import errno
 import os
 import select
 import socket
 import threading
 import time
 
-from lib import cw, kernel, ktap, net, trace
+from lib import cw, ktap, net, trace
 from lib.net import wait_until
 from lib.ktap import SLOW
 
@@ -49,124 +48,6 @@ class Case(cw.Case):
 
 
 class Effects(Case):
-    def test_peer_gets_reset(self):
-        cw.put("timeout", 1)
-        for direction in ("in", "out"):
-            with self.subTest(direction=direction):
-                spell = self.spell(direction=direction)
-                self.assert_reaped(spell, 1)
-                self.assertTrue(net.got_reset(spell.peer))
-
-    def test_poll_and_epoll(self):
-        spell = self.spell("unread")
-        epoll = self.keep(select.epoll())
-        epoll.register(spell.app, select.EPOLLET)
-        cw.put("timeout", 1)
-        events = self.assert_reaped(spell, 1)
-        self.assertEqual(events, select.POLLERR | select.POLLHUP)
-        (_fd, events), = epoll.poll(5)
-        self.assertEqual(events, select.EPOLLERR | select.EPOLLHUP)
-
-    def test_poll_wakes_who_sleeps_in_it(self):
-        """The waiter is woken by the reap, not by its own time limit."""
-        spell = self.spell()
-        cw.put("timeout", 1)
-        poll = select.poll()
-        poll.register(spell.app, 0)
-        seen = []
-        thread = threading.Thread(target=lambda: seen.extend(poll.poll(30000 * SLOW)))
-        thread.start()
-        self.assert_reaped(spell, 1)
-        thread.join(5 * SLOW)
-        self.assertFalse(thread.is_alive())
-        self.assertTrue(seen)
-
-    def test_error_by_getsockopt(self):
-        cw.put("timeout", 1)
-        spell = self.spell()
-        self.assert_reaped(spell, 1)
-
-        def so_error():
-            return spell.app.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        self.assertEqual(so_error(), errno.ETIMEDOUT)
-        self.assertEqual(so_error(), 0)
-        self.assert_refused(errno.EPIPE, spell.app.send, b"x")
-
-    def test_error_by_write(self):
-        cw.put("timeout", 1)
-        spell = self.spell("held")
-        self.assert_reaped(spell, 1)
-        self.assert_refused(errno.ETIMEDOUT, spell.app.send, b"x")
-        for _ in range(3):
-            self.assert_refused(errno.EPIPE, spell.app.send, b"x")
-
-    def test_blocked_writer_is_woken(self):
-        spell = self.spell("sending")
-        cw.put("timeout", 1)
-        spell.app.setblocking(True)
-        result = []
-
-        def write():
-            try:
-                spell.app.sendall(b"x" * (1 << 24))
-                result.append(0)
-            except OSError as e:
-                result.append(e.errno)
-        thread = threading.Thread(target=write)
-        thread.start()
-        thread.join(20 * SLOW)
-        self.assertEqual(result, [errno.ETIMEDOUT])
-
-    def test_queued_data_stays(self):
-        cw.put("timeout", 1)
-        spell = self.spell("unread", data=b"hello")
-        self.assert_reaped(spell, 1)
-        self.assertEqual(spell.app.recv(2), b"he")
-        self.assertEqual(spell.app.recv(100), b"llo")
-        for _ in range(3):
-            self.assertEqual(spell.app.recv(100), b"")
-
-    def test_end_of_file_as_before(self):
-        cw.put("timeout", 1)
-        for cls in ("unnoticed", "held"):
-            with self.subTest(cls=cls):
-                spell = self.spell(cls)
-                self.assert_reaped(spell, 1)
-                self.assertEqual(spell.app.recv(100), b"")
-
-    def test_unsent_data_is_gone(self):
-        """A peer that never reads: stuck as well, and reset."""
-        cw.put("timeout", 1)
-        spell = self.spell("sending")
-        self.assertTrue(net.aborted(spell.app, 20 * SLOW))
-        self.assertTrue(net.got_reset(spell.peer))
-
-    def test_descriptor_stays(self):
-        cw.put("timeout", 1)
-        spell = self.spell()
-        inode = net.inode(spell.app)
-        self.assert_reaped(spell, 1)
-        self.assertEqual(net.inode(spell.app), inode)
-        self.assertEqual(net.state(spell.app), net.CLOSE)
-
-    def test_ephemeral_port_is_free(self):
-        spell = self.spell(direction="out")
-        address = spell.app.getsockname()
-        probe = self.keep(socket.socket())
-        self.assert_refused(errno.EADDRINUSE, probe.bind, address)
-        cw.put("timeout", 1)
-        self.assert_reaped(spell, 1)
-        probe.bind(address)
-
-    def test_bound_port_is_not_free(self):
-        spell = self.spell(direction="out", bind=("127.0.0.1", 45678))
-        cw.put("timeout", 1)
-        self.assert_reaped(spell, 1)
-        probe = self.keep(socket.socket())
-        self.assert_refused(errno.EADDRINUSE, probe.bind, ("127.0.0.1", 45678))
-        spell.app.close()
-        probe.bind(("127.0.0.1", 45678))
-
     def test_counters(self):
         lsn = self.listener(port=8080)
         cw.put("timeout", 1)
@@ -199,26 +80,6 @@ class Effects(Case):
         self.assertEqual({k: r["reaped"] for k, r in cw.ports().items()},
                          {("in", 7070): 0, ("in", 8080): 2, ("in", 9090): 1, ("out", 3306): 1})
         del kept
-
-    def test_ipv6_and_mapped(self):
-        cw.put("timeout", 1)
-        first = self.spell(lsn=self.listener(socket.AF_INET6))
-        lsn = self.listener(socket.AF_INET6, host="::")
-        second = self.spell(lsn=lsn, family=socket.AF_INET,
-                            address=("127.0.0.1", lsn.getsockname()[1]))
-        for spell in (first, second):
-            self.assert_reaped(spell, 1)
-            self.assertTrue(net.got_reset(spell.peer))
-
-    def test_peer_that_is_gone(self):
-        """The client closed entirely; nobody is there to get the RST."""
-        cw.put("timeout", 1)
-        spell = self.keep(net.connection(self.listener()))
-        spell.before = time.monotonic()
-        spell.peer.close()
-        net.wait_state(spell.app, net.CLOSE_WAIT)
-        spell.after = time.monotonic()
-        self.assert_reaped(spell, 1)
 
     def test_listener_lives_on(self):
         cw.put("timeout", 1)
@@ -760,40 +621,6 @@ class Skipped(Case):
         self.assertFalse(net.aborted(peer, 0))
         self.kernel_socket_gone()
         self.assert_stats(sockets=0, left=1)
-
-    def test_mptcp(self):
-        app, peer = self.mptcp_connection()
-        cw.put("timeout", 1)
-        peer.shutdown(socket.SHUT_WR)
-        self.assert_stats(sockets=1)
-        self.wait_and_see("skipped_mptcp")
-        self.assertFalse(net.aborted(peer, 0))
-        app.send(b"still served")
-        self.assertEqual(peer.recv(100), b"still served")
-
-    def test_ktls(self):
-        if not kernel.have_module("tls"):
-            self.skipTest("the kernel has no kTLS")
-        spell = self.keep(net.connection(self.listener()))
-        net.kernel_tls(spell.app)
-        cw.put("timeout", 1)
-        spell.peer_ends()
-        self.wait_and_see("skipped_ulp")
-        self.assert_alive(spell)
-
-    def test_sockmap(self):
-        spell = self.keep(net.connection(self.listener()))
-        try:
-            fd = kernel.sockmap(spell.app)
-        except OSError as e:
-            if e.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-            self.skipTest(f"the kernel has no sockmap: {e}")
-        self.addCleanup(os.close, fd)
-        cw.put("timeout", 1)
-        spell.peer_ends()
-        self.wait_and_see("skipped_ulp")
-        self.assert_alive(spell)
 
     def test_exempt_is_not_skipped(self):
         """A port without a timeout is not stuck, whatever the socket is."""

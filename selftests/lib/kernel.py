@@ -5,6 +5,7 @@ import mmap
 import os
 import pickle
 import platform
+import select
 import struct
 import subprocess
 import traceback
@@ -16,8 +17,8 @@ CLONE_NEWUSER = 0x10000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _SYSCALLS = {
-    "x86_64": {"bpf": 321, "userfaultfd": 323},
-    "aarch64": {"bpf": 280, "userfaultfd": 282},
+    "x86_64": {"bpf": 321, "userfaultfd": 323, "finit_module": 313},
+    "aarch64": {"bpf": 280, "userfaultfd": 282, "finit_module": 273},
 }
 
 
@@ -190,7 +191,16 @@ class FaultyPage:
         self.serve()
         os.close(self.fd)
 
+    def wanted(self):
+        """Whether somebody waits for it."""
+        return bool(select.select([self.fd], [], [], 0)[0])
+
     def recv(self, sock, length):
         """recv(2) into the page; Python's own would touch it first."""
         return _checked(_libc.recv(sock.fileno(), ctypes.c_void_p(self.address),
+                                   ctypes.c_size_t(length), 0))
+
+    def send(self, sock, length):
+        """send(2) from the page."""
+        return _checked(_libc.send(sock.fileno(), ctypes.c_void_p(self.address),
                                    ctypes.c_size_t(length), 0))

@@ -18,6 +18,8 @@ TCP_ULP = 31
 SOL_TLS = 282
 TLS_TX = 1
 IPPROTO_MPTCP = 262
+TCP_FASTOPEN = 23
+MSG_FASTOPEN = 0x20000000
 IPPROTO_DCCP = 33
 SOCK_DCCP = 6
 SIOCINQ, SIOCOUTQ = 0x541B, 0x5411
@@ -338,6 +340,29 @@ def kernel_tls(sock):
     """Puts the sending side of an established socket under kTLS."""
     sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
     sock.setsockopt(SOL_TLS, TLS_TX, struct.pack("HH", 0x0303, 51) + bytes(8 + 16 + 4 + 8))
+
+
+def fast_open_listener():
+    """In a namespace where SYNs may carry data from now on."""
+    with open("/proc/sys/net/ipv4/tcp_fastopen", "w") as f:
+        f.write(str(0x1 | 0x2 | 0x4 | 0x200))
+    lsn = listener()
+    lsn.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 5)
+    return lsn
+
+
+def fast_open_connect(lsn, data):
+    """A client that sends DATA in its SYN."""
+    sock = socket.socket()
+    sock.sendto(data, MSG_FASTOPEN, lsn.getsockname())
+    return sock
+
+
+def netstat(name):
+    """A counter of this namespace."""
+    with open("/proc/thread-self/net/netstat") as f:
+        lines = [line.split() for line in f if line.startswith("TcpExt:")]
+    return int(dict(zip(*lines))[name])
 
 
 def mptcp_socket(family=socket.AF_INET):
