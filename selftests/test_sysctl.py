@@ -279,6 +279,26 @@ class Permissions(Case):
                                           "action": "observe", "reap_rate": "5"})
         self.assertEqual(self.whole(), cw.SYSCTLS)
 
+    def test_descriptor_in_a_container(self):
+        """The host's file, opened by the host: not for root of a container either."""
+        fds = {name: os.open(cw.SYSCTL + name, os.O_RDWR) for name in cw.SYSCTLS}
+
+        def inside():
+            refused = []
+            for name, value in (("timeout", b"5"), ("port_timeouts", b"80=1"),
+                                ("action", b"observe"), ("reap_rate", b"5")):
+                try:
+                    os.write(fds[name], value)
+                except OSError as e:
+                    refused.append(e.errno)
+            return refused
+        try:
+            self.assertEqual(kernel.in_user_ns(inside, net=True).result(), [errno.EPERM] * 4)
+        finally:
+            for fd in fds.values():
+                os.close(fd)
+        self.assertEqual(self.whole(), cw.SYSCTLS)
+
     def test_root_of_a_user_namespace_only(self):
         """It has no power over a network namespace that is not its own."""
         self.assertIn(kernel.in_user_ns(cw.put, "timeout", 5).errno,
