@@ -41,8 +41,8 @@
 
 /**
  * struct cw_entry - a socket's spell in CLOSE_WAIT
- * @node: place in the namespace's list, or in the pool
- * @hash: place in the hash chain
+ * @node: place in the namespace's list
+ * @hash: place in the hash chain, or in the pool
  * @spell: number within the shard, growing
  * @start: when it began, CLOCK_MONOTONIC in ns; an upper bound unless CW_F_EXACT
  * @progress: when progress was last seen, or tracking began
@@ -66,7 +66,6 @@ struct cw_entry {
 /**
  * struct cw_shard - a part of the set
  * @lock: guards all here, and shard[] of the same index in every cw_net
- * @chains: hash chains
  * @spell: number of the latest spell
  * @pool: free entries
  * @free: how many
@@ -74,15 +73,14 @@ struct cw_entry {
  */
 struct cw_shard {
 	raw_spinlock_t lock;
-	struct hlist_head *chains;
 	u64 spell;
-	struct list_head pool;
+	struct hlist_head pool;
 	u32 free;
 	u32 used;
 } ____cacheline_aligned_in_smp;
 
 static struct cw_shard shards[CW_SHARDS];
-static struct hlist_head *chains;
+static struct hlist_head *chains;	/* of all shards, one shard's behind another's */
 static unsigned int chain_bits;		/* of a shard's part of chains */
 static struct kmem_cache *entry_cache;
 static unsigned int max_used;		/* parameter max_tracked */
@@ -125,20 +123,19 @@ static u64 existing;			/* entries allocated; under pool_mutex */
 #define POOL_MAX	4096
 #define POOL_BATCH	64
 
-static u32 sock_hash(const struct sock *sk)
+static struct hlist_head *chain_of(const struct sock *sk)
 {
-	return hash_ptr(sk, chain_bits + ilog2(CW_SHARDS));
+	return &chains[hash_ptr(sk, chain_bits + ilog2(CW_SHARDS))];
+}
+
+static struct cw_shard *shard_of_chain(const struct hlist_head *chain)
+{
+	return &shards[(chain - chains) >> chain_bits];
 }
 
 static struct cw_shard *shard_of_sock(const struct sock *sk)
 {
-	return &shards[sock_hash(sk) >> chain_bits];
-}
-
-static struct hlist_head *shard_chain(const struct cw_shard *sh,
-				      const struct sock *sk)
-{
-	return &sh->chains[sock_hash(sk) & (BIT(chain_bits) - 1)];
+	return shard_of_chain(chain_of(sk));
 }
 
 static struct cw_net_shard *shard_of(struct cw_net *cn, const struct cw_shard *sh)
@@ -151,22 +148,21 @@ static struct cw_entry *entry_of(struct cw_node *node)
 	return container_of(node, struct cw_entry, node);
 }
 
-static struct cw_entry *entry_find(const struct cw_shard *sh,
+static struct cw_entry *chain_find(struct hlist_head *chain,
 				   const struct sock *sk)
 {
 	struct cw_entry *e;
 
-	lockdep_assert_held(&sh->lock);
-	hlist_for_each_entry(e, shard_chain(sh, sk), hash)
+	lockdep_assert_held(&shard_of_chain(chain)->lock);
+	hlist_for_each_entry(e, chain, hash)
 		if (e->node.sk == sk)
 			return e;
 	return NULL;
 }
 
-static struct cw_entry *entry_find_spell(const struct cw_shard *sh,
-					 const struct sock *sk, u64 spell)
+static struct cw_entry *entry_find_spell(const struct sock *sk, u64 spell)
 {
-	struct cw_entry *e = entry_find(sh, sk);
+	struct cw_entry *e = chain_find(chain_of(sk), sk);
 
 	return e && e->spell == spell ? e : NULL;
 }
@@ -220,7 +216,7 @@ static u64 fair_share(void)
  * a namespace below its fair share is made room for, at the cost of those above
  * theirs, and until a walk has brought its sockets in, that room is kept.
  */
-static bool admit(struct cw_shard *sh, const struct cw_net *cn)
+static noinline bool admit(struct cw_shard *sh, const struct cw_net *cn)
 {
 	bool ok, below = net_used(cn) < fair_share();
 	u64 used;
@@ -242,19 +238,26 @@ static bool admit(struct cw_shard *sh, const struct cw_net *cn)
 	return ok;
 }
 
+static struct cw_entry *list_pop(struct hlist_head *list)
+{
+	struct cw_entry *e = hlist_entry(list->first, struct cw_entry, hash);
+
+	__hlist_del(&e->hash);
+	return e;
+}
+
 static struct cw_entry *pool_take(struct cw_shard *sh, const struct cw_net *cn)
 {
 	struct cw_entry *e;
 
 	lockdep_assert_held(&sh->lock);
-	if (unlikely(list_empty(&sh->pool)))
+	if (unlikely(hlist_empty(&sh->pool)))
 		return NULL;
 	if (likely(!READ_ONCE(tight)))
 		WRITE_ONCE(sh->used, sh->used + 1);
 	else if (!admit(sh, cn))
 		return NULL;
-	e = list_first_entry(&sh->pool, struct cw_entry, node.list);
-	list_del(&e->node.list);
+	e = list_pop(&sh->pool);
 	sh->free--;
 	if (unlikely(sh->free < POOL_MIN / 2))
 		queue_work(cw_wq, &refill_work);
@@ -264,18 +267,19 @@ static struct cw_entry *pool_take(struct cw_shard *sh, const struct cw_net *cn)
 static void pool_give(struct cw_shard *sh, struct cw_entry *e)
 {
 	lockdep_assert_held(&sh->lock);
-	list_add(&e->node.list, &sh->pool);
+	hlist_add_head(&e->hash, &sh->pool);
 	sh->free++;
 	WRITE_ONCE(sh->used, sh->used - 1);
 	if (unlikely(sh->free > 2 * pool_target(sh)))
 		queue_delayed_work(cw_wq, &trim_work, HZ);
 }
 
-static void entries_free(struct list_head *list)
+static void entries_free(struct hlist_head *list)
 {
-	struct cw_entry *e, *next;
+	struct hlist_node *next;
+	struct cw_entry *e;
 
-	list_for_each_entry_safe(e, next, list, node.list)
+	hlist_for_each_entry_safe(e, next, list, hash)
 		kmem_cache_free(entry_cache, e);
 }
 
@@ -289,8 +293,8 @@ static void pool_tighten(void)
 /* Allocates up to POOL_BATCH of @want entries and puts them into the pool. */
 static bool pool_grow(struct cw_shard *sh, s32 want)
 {
-	LIST_HEAD(list);
-	s32 n;
+	HLIST_HEAD(list);
+	s32 n, i;
 
 	want = min(want, POOL_BATCH);
 	if (!tight && existing + POOL_BATCH > max_used)
@@ -301,10 +305,11 @@ static bool pool_grow(struct cw_shard *sh, s32 want)
 
 		if (!e)
 			break;
-		list_add(&e->node.list, &list);
+		hlist_add_head(&e->hash, &list);
 	}
 	raw_spin_lock_irq(&sh->lock);
-	list_splice(&list, &sh->pool);
+	for (i = 0; i < n; i++)
+		hlist_add_head(&list_pop(&list)->hash, &sh->pool);
 	sh->free += n;
 	raw_spin_unlock_irq(&sh->lock);
 	existing += n;
@@ -314,16 +319,15 @@ static bool pool_grow(struct cw_shard *sh, s32 want)
 /* Takes up to POOL_BATCH of @surplus entries out of the pool and frees them. */
 static void pool_shrink(struct cw_shard *sh, s32 surplus)
 {
-	LIST_HEAD(list);
+	HLIST_HEAD(list);
 	s32 n;
 
 	surplus = min(surplus, POOL_BATCH);
-
 	raw_spin_lock_irq(&sh->lock);
 	for (n = 0; n < surplus; n++) {
-		if (list_empty(&sh->pool))
+		if (hlist_empty(&sh->pool))
 			break;
-		list_move(sh->pool.next, &list);
+		hlist_add_head(&list_pop(&sh->pool)->hash, &list);
 		sh->free--;
 	}
 	raw_spin_unlock_irq(&sh->lock);
@@ -413,9 +417,10 @@ static void entry_snap(struct cw_entry *e, u64 now, struct cw_snap *snap)
 }
 
 /* Takes an entry into use; the caller has looked that @sk has none yet. */
-static struct cw_entry *entry_add(struct cw_shard *sh, struct cw_net *cn,
+static struct cw_entry *entry_add(struct hlist_head *chain, struct cw_net *cn,
 				  struct sock *sk, u64 now, u64 age, bool exact)
 {
+	struct cw_shard *sh = shard_of_chain(chain);
 	struct cw_net_shard *ns = shard_of(cn, sh);
 	struct cw_entry *e = pool_take(sh, cn);
 
@@ -430,7 +435,7 @@ static struct cw_entry *entry_add(struct cw_shard *sh, struct cw_net *cn,
 	e->marks = cw_marks_read(sk);
 	e->flags = exact ? CW_F_EXACT : 0;
 	e->lport = sk->sk_num;
-	hlist_add_head(&e->hash, shard_chain(sh, sk));
+	hlist_add_head(&e->hash, chain);
 	list_add_tail(&e->node.list, &ns->entries);
 	WRITE_ONCE(ns->count, ns->count + 1);
 	if (!exact)
@@ -448,7 +453,7 @@ static void entry_missed(struct cw_shard *sh, struct cw_net *cn)
 {
 	shard_of(cn, sh)->stat[CW_STAT_MISSED]++;
 	set_starved();
-	if (list_empty(&sh->pool))
+	if (hlist_empty(&sh->pool))
 		queue_work(cw_wq, &refill_work);
 	if (total_used() < max_used)
 		cw_walk_request();
@@ -481,7 +486,7 @@ static u64 entry_end(struct cw_shard *sh, const struct sock *sk,
 	return age;
 }
 
-static void trace_enter(const struct sock *sk, u64 age, bool exact)
+static noinline void trace_enter(const struct sock *sk, u64 age, bool exact)
 {
 	struct cw_flow flow;
 
@@ -489,15 +494,19 @@ static void trace_enter(const struct sock *sk, u64 age, bool exact)
 	trace_cw_enter(sk, &flow, age, exact);
 }
 
-/* Tells of the end of a spell and puts its reference, without the lock. */
-static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
+static noinline void trace_leave(struct sock *sk, u16 lport, u64 age, int state)
 {
 	struct cw_flow flow;
 
-	if (trace_cw_leave_enabled()) {
-		cw_flow_read(&flow, sk, lport);
-		trace_cw_leave(sk, &flow, age, state);
-	}
+	cw_flow_read(&flow, sk, lport);
+	trace_cw_leave(sk, &flow, age, state);
+}
+
+/* Tells of the end of a spell and puts its reference, without the lock. */
+static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
+{
+	if (trace_cw_leave_enabled())
+		trace_leave(sk, lport, age, state);
 	sock_put(sk);
 }
 
@@ -511,14 +520,15 @@ static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
 void cw_track_enter(struct sock *sk)
 {
 	struct cw_net *cn = cw_net(sock_net(sk));
-	struct cw_shard *sh = shard_of_sock(sk);
+	struct hlist_head *chain = chain_of(sk);
+	struct cw_shard *sh = shard_of_chain(chain);
 	u64 now = ktime_get_ns();
 	unsigned long flags;
 	bool added = false;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	if (likely(!READ_ONCE(cn->dead) && !entry_find(sh, sk))) {
-		added = entry_add(sh, cn, sk, now, 0, true);
+	if (likely(!READ_ONCE(cn->dead) && !chain_find(chain, sk))) {
+		added = entry_add(chain, cn, sk, now, 0, true);
 		if (likely(added))
 			shard_of(cn, sh)->stat[CW_STAT_ENTERED]++;
 		else
@@ -542,7 +552,8 @@ void cw_track_enter(struct sock *sk)
  */
 void cw_track_leave(struct sock *sk, int state)
 {
-	struct cw_shard *sh = shard_of_sock(sk);
+	struct hlist_head *chain = chain_of(sk);
+	struct cw_shard *sh = shard_of_chain(chain);
 	enum cw_stat how = CW_STAT_LEFT;
 	struct cw_entry *e;
 	unsigned long flags;
@@ -550,7 +561,7 @@ void cw_track_leave(struct sock *sk, int state)
 	u64 age;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	e = entry_find(sh, sk);
+	e = chain_find(chain, sk);
 	if (unlikely(!e)) {
 		raw_spin_unlock_irqrestore(&sh->lock, flags);
 		return;
@@ -574,12 +585,13 @@ void cw_track_leave(struct sock *sk, int state)
  */
 bool cw_tracked(const struct sock *sk)
 {
-	struct cw_shard *sh = shard_of_sock(sk);
+	struct hlist_head *chain = chain_of(sk);
+	struct cw_shard *sh = shard_of_chain(chain);
 	unsigned long flags;
 	bool found;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	found = entry_find(sh, sk);
+	found = chain_find(chain, sk);
 	raw_spin_unlock_irqrestore(&sh->lock, flags);
 	return found;
 }
@@ -596,14 +608,15 @@ bool cw_tracked(const struct sock *sk)
 bool cw_track_adopt(struct sock *sk)
 {
 	struct cw_net *cn = cw_net(sock_net(sk));
-	struct cw_shard *sh = shard_of_sock(sk);
+	struct hlist_head *chain = chain_of(sk);
+	struct cw_shard *sh = shard_of_chain(chain);
 	u64 now = ktime_get_ns(), age = cw_sock_known_age(sk);
 	bool ok = true, added = false;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	if (!READ_ONCE(cn->dead) && !entry_find(sh, sk)) {
-		added = entry_add(sh, cn, sk, now, age, false);
+	if (!READ_ONCE(cn->dead) && !chain_find(chain, sk)) {
+		added = entry_add(chain, cn, sk, now, age, false);
 		if (added)
 			shard_of(cn, sh)->stat[CW_STAT_ADOPTED]++;
 		else
@@ -633,7 +646,7 @@ void cw_track_drop(struct sock *sk, u64 spell)
 	u64 age = 0;
 
 	raw_spin_lock_irq(&sh->lock);
-	e = entry_find_spell(sh, sk, spell);
+	e = entry_find_spell(sk, spell);
 	if (e) {
 		lport = e->lport;
 		age = entry_end(sh, sk, e, CW_STAT_LEFT);
@@ -689,7 +702,7 @@ bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 	bool ok = false;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	e = entry_find_spell(sh, sk, spell);
+	e = entry_find_spell(sk, spell);
 	if (e && !e->abort) {
 		entry_snap(e, ktime_get_ns(), &now);
 		ok = want(&now, arg);
@@ -719,7 +732,7 @@ void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
 	u64 age = 0;
 
 	raw_spin_lock_irq(&sh->lock);
-	e = entry_find_spell(sh, sk, spell);
+	e = entry_find_spell(sk, spell);
 	if (e)
 		e->abort = NULL;
 	if (e && !cw_events_attached() && inet_sk_state_load(sk) == TCP_CLOSE) {
@@ -748,7 +761,7 @@ void cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat)
 	struct cw_entry *e;
 
 	raw_spin_lock_irq(&sh->lock);
-	e = entry_find_spell(sh, sk, spell);
+	e = entry_find_spell(sk, spell);
 	if (e && !(e->flags & CW_F_ONCE(stat))) {
 		e->flags |= CW_F_ONCE(stat);
 		shard_of(cw_net(sock_net(sk)), sh)->stat[stat]++;
@@ -773,7 +786,7 @@ u16 cw_track_set_dir(struct sock *sk, u64 spell, enum cw_dir dir)
 	struct cw_entry *e;
 
 	raw_spin_lock_irq(&sh->lock);
-	e = entry_find_spell(sh, sk, spell);
+	e = entry_find_spell(sk, spell);
 	if (e && !(e->flags & CW_F_DIR))
 		e->flags |= flags;
 	if (e)
@@ -823,10 +836,16 @@ void cw_track_totals(struct cw_net *cn, struct cw_totals *totals)
 
 /* ---- going through a namespace's sockets ------------------------------- */
 
+/* Goes to the next shard that has sockets, or to the end. */
 static void iter_enter_shard(struct cw_iter *it)
 {
-	struct cw_shard *sh = &shards[it->shard];
+	struct cw_shard *sh;
 
+	while (it->shard < CW_SHARDS && !READ_ONCE(it->cn->shard[it->shard].count))
+		it->shard++;
+	if (it->shard == CW_SHARDS)
+		return;
+	sh = &shards[it->shard];
 	raw_spin_lock_irq(&sh->lock);
 	it->limit = sh->spell;
 	list_add(&it->cursor.list, &it->cn->shard[it->shard].entries);
@@ -940,8 +959,8 @@ bool cw_iter_next(struct cw_iter *it, struct cw_snap *snap, unsigned int *n,
 	*n = iter_batch(it, snap, want, arg, &end);
 	if (end) {
 		iter_leave_shard(it);
-		if (++it->shard < CW_SHARDS)
-			iter_enter_shard(it);
+		it->shard++;
+		iter_enter_shard(it);
 	}
 	cond_resched();
 	return true;
@@ -1116,13 +1135,14 @@ void cw_tracker_info(struct cw_tracker_info *info)
 		info->used += READ_ONCE(sh->used);
 		info->free += READ_ONCE(sh->free);
 		for (c = 0; c < BIT(chain_bits); c++) {
+			struct hlist_head *chain = &chains[(i << chain_bits) + c];
 			struct hlist_node *at;
 			unsigned int len = 0;
 
-			if (hlist_empty(&sh->chains[c]))
+			if (hlist_empty(chain))
 				continue;
 			raw_spin_lock_irq(&sh->lock);
-			hlist_for_each(at, &sh->chains[c])
+			hlist_for_each(at, chain)
 				len++;
 			raw_spin_unlock_irq(&sh->lock);
 			info->longest = max(info->longest, len);
@@ -1219,8 +1239,7 @@ int cw_tracker_init(unsigned int max_tracked)
 		goto no_cache;
 	for (i = 0; i < CW_SHARDS; i++) {
 		raw_spin_lock_init(&shards[i].lock);
-		shards[i].chains = chains + (i << chain_bits);
-		INIT_LIST_HEAD(&shards[i].pool);
+		INIT_HLIST_HEAD(&shards[i].pool);
 	}
 	if (cw_tracker_fill())
 		return 0;
