@@ -147,6 +147,7 @@ static int parse_owner(struct cw_filter *f, struct nlattr **tb,
 void cw_filter_init(struct cw_filter *f)
 {
 	*f = (struct cw_filter) {
+		.all = true,
 		.last = U16_MAX,
 		.dirs = ALL_DIRS,
 		.classes = ALL_CLASSES,
@@ -171,6 +172,7 @@ int cw_filter_parse(struct cw_filter *f, const struct nlattr *attr,
 	err = nla_parse_nested(tb, A(MAX), attr, cw_filter_policy, extack);
 	if (err)
 		return err;
+	f->all = false;
 	err = parse_ports(f, tb, extack) ?:
 	      parse_prefix(&f->peer, tb[A(PEER)], tb[A(PEER_PREFIX)], true,
 			   extack) ?:
@@ -218,6 +220,7 @@ int cw_filter_set_cookies(struct cw_filter *f, const struct nlattr *attr,
 	f->cookies = kmemdup(nla_data(attr), len, GFP_KERNEL_ACCOUNT);
 	if (!f->cookies)
 		return -ENOMEM;
+	f->all = false;
 	f->ncookies = len / sizeof(u64);
 	sort(f->cookies, f->ncookies, sizeof(u64), cookie_cmp, NULL);
 	return 0;
@@ -284,8 +287,8 @@ bool cw_filter_may(const struct cw_snap *snap, void *filter)
 	const struct cw_filter *f = filter;
 	const struct cw_flow *flow = &snap->flow;
 
-	if (snap->stale)
-		return false;
+	if (snap->stale || f->all)
+		return !snap->stale;
 	if (snap->flags & CW_F_DIR &&
 	    !service_match(f, snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN,
 			   cw_snap_service_port(snap)))
@@ -299,8 +302,9 @@ bool cw_filter_may(const struct cw_snap *snap, void *filter)
 }
 
 /**
- * cw_filter_want() - does a socket match?
- * @snap: a copy of its entry; its direction is decided afterwards
+ * cw_filter_want() - does a socket match that may match?
+ * @snap: a copy of its entry for which cw_filter_may() said yes; its direction is
+ *	decided afterwards
  * @f: the filter
  *
  * Context: process context.
@@ -309,8 +313,7 @@ bool cw_filter_may(const struct cw_snap *snap, void *filter)
  */
 bool cw_filter_want(struct cw_snap *snap, const struct cw_filter *f)
 {
-	cw_snap_dir(snap);
-	return cw_filter_may(snap, (void *)f) &&
+	return service_match(f, cw_snap_dir(snap), cw_snap_service_port(snap)) &&
 	       (!f->cgroup || cw_cgroup_is_under(snap->sk, f->cgroup));
 }
 

@@ -29,6 +29,7 @@ struct cw_prefix {
 
 /**
  * struct cw_filter - all that is given must match
+ * @all: nothing is given
  * @first: lowest service port
  * @last: highest service port
  * @dirs: a bit for each enum cw_dir
@@ -44,6 +45,7 @@ struct cw_prefix {
  * @cookies: sorted
  */
 struct cw_filter {
+	bool all;
 	u16 first;
 	u16 last;
 	u8 dirs;

@@ -54,10 +54,10 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 
 	mutex_lock(&h->lock);
 	p = xa_load(&h->ports, key);
-	if (p)
-		list_move(&p->recent, &h->recent);
-	else
+	if (!p)
 		p = history_new(h, key);
+	else if (!list_is_first(&p->recent, &h->recent))
+		list_move(&p->recent, &h->recent);
 	if (p)
 		p->reaped++;
 	else
@@ -66,31 +66,56 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 }
 
 /**
+ * cw_history_rows() - room that cw_history_read() needs
+ * @h: a namespace's history
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: how many rows there are now.
+ */
+unsigned int cw_history_rows(struct cw_history *h)
+{
+	unsigned int n, dir;
+
+	mutex_lock(&h->lock);
+	n = h->count;
+	for (dir = 0; dir < CW_NDIR; dir++)
+		n += !!h->older[dir];
+	mutex_unlock(&h->lock);
+	return n;
+}
+
+/**
  * cw_history_read() - what every port was reaped from
  * @h: a namespace's history
- * @rows: room for CW_HISTORY_ROWS; the older ports come as port 0
+ * @rows: gets it; the older ports come as port 0
+ * @room: for how many rows; of more, those of the oldest are left out
  *
  * Context: process context, may sleep.
  *
  * Return: how many rows, in no order.
  */
-unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows)
+unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows,
+			     unsigned int room)
 {
 	struct history_port *p;
 	unsigned int n = 0, dir;
 
 	mutex_lock(&h->lock);
-	for (dir = 0; dir < CW_NDIR; dir++)
+	for (dir = 0; dir < CW_NDIR && n < room; dir++)
 		if (h->older[dir])
 			rows[n++] = (struct cw_history_row) {
 				.key = cw_port_key(dir, 0),
 				.reaped = h->older[dir],
 			};
-	list_for_each_entry(p, &h->recent, recent)
+	list_for_each_entry(p, &h->recent, recent) {
+		if (n == room)
+			break;
 		rows[n++] = (struct cw_history_row) {
 			.key = p->key,
 			.reaped = p->reaped,
 		};
+	}
 	mutex_unlock(&h->lock);
 	return n;
 }

@@ -22,9 +22,6 @@ struct cw_history_row {
 	u64 reaped;
 };
 
-/* The ports that are remembered, and the older ones of each direction. */
-#define CW_HISTORY_ROWS		(CW_HISTORY_PORTS + CW_NDIR)
-
 /**
  * struct cw_history - the ports of a namespace that were most recently reaped from
  * @lock: guards all here
@@ -66,6 +63,8 @@ static inline u16 cw_port_key_port(unsigned long key)
 void cw_history_init(struct cw_history *h);
 void cw_history_exit(struct cw_history *h);
 void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port);
-unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows);
+unsigned int cw_history_rows(struct cw_history *h);
+unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows,
+			     unsigned int room);
 
 #endif /* CW_HISTORY_H */

@@ -9,34 +9,54 @@
 #include "ports.h"
 #include "sock.h"
 
-static struct cw_port_row *ports_row(struct cw_ports *ports, unsigned long key)
+/**
+ * struct ports_fill - a table that is being filled
+ * @ports: the table
+ * @filter: which sockets
+ * @last: the row that was used last: the next socket's is most often the same
+ * @last_key: its key
+ */
+struct ports_fill {
+	struct cw_ports *ports;
+	struct cw_filter *filter;
+	struct cw_port_row *last;
+	unsigned long last_key;
+};
+
+static struct cw_port_row *ports_find(struct ports_fill *fill, unsigned long key)
 {
-	struct cw_port_row *row = xa_load(&ports->rows, key);
+	if (fill->last && fill->last_key == key)
+		return fill->last;
+	fill->last = xa_load(&fill->ports->rows, key);
+	fill->last_key = key;
+	return fill->last;
+}
+
+static struct cw_port_row *ports_row(struct ports_fill *fill, unsigned long key)
+{
+	struct cw_port_row *row = ports_find(fill, key);
 
 	if (row)
 		return row;
 	row = kzalloc(sizeof(*row), GFP_KERNEL_ACCOUNT);
 	if (!row)
 		return NULL;
-	if (xa_err(xa_store(&ports->rows, key, row, GFP_KERNEL_ACCOUNT))) {
+	if (xa_err(xa_store(&fill->ports->rows, key, row, GFP_KERNEL_ACCOUNT))) {
 		kfree(row);
 		return NULL;
 	}
+	fill->last = row;
 	return row;
 }
 
-static int ports_add(struct cw_ports *ports, struct cw_snap *snap,
-		     struct cw_filter *filter)
+static unsigned long ports_key(const struct cw_snap *snap)
 {
-	enum cw_dir dir = cw_snap_dir(snap);
-	unsigned long key = cw_port_key(dir, cw_snap_service_port(snap));
-	struct cw_port_row *row;
+	return cw_port_key(snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN,
+			   cw_snap_service_port(snap));
+}
 
-	if (!cw_filter_want(snap, filter))
-		return 0;
-	row = ports_row(ports, key);
-	if (!row)
-		return -ENOMEM;
+static void ports_count(struct cw_port_row *row, const struct cw_snap *snap)
+{
 	row->sockets++;
 	row->inexact += !(snap->flags & CW_F_EXACT);
 	row->class[snap->class]++;
@@ -45,39 +65,71 @@ static int ports_add(struct cw_ports *ports, struct cw_snap *snap,
 	row->tx_bytes += snap->tx_bytes;
 	row->age_max = max(row->age_max, snap->age);
 	row->idle_max = max(row->idle_max, snap->idle);
+}
+
+/*
+ * Counts a socket at once, under the shard's lock, if nothing is left to be
+ * decided and its port has a row.  Only the others are copied.
+ */
+static bool ports_want(const struct cw_snap *snap, void *arg)
+{
+	struct ports_fill *fill = arg;
+	struct cw_port_row *row;
+
+	if (!cw_filter_may(snap, fill->filter))
+		return false;
+	if (fill->filter->cgroup || !(snap->flags & CW_F_DIR))
+		return true;
+	row = ports_find(fill, ports_key(snap));
+	if (!row)
+		return true;
+	ports_count(row, snap);
+	return false;
+}
+
+static int ports_add(struct ports_fill *fill, struct cw_snap *snap)
+{
+	struct cw_port_row *row;
+
+	if (!cw_filter_want(snap, fill->filter))
+		return 0;
+	row = ports_row(fill, ports_key(snap));
+	if (!row)
+		return -ENOMEM;
+	ports_count(row, snap);
 	return 0;
 }
 
 /* A port without sockets gets a row if the filter asks for ports alone. */
-static int ports_add_reaped(struct cw_ports *ports, unsigned long key,
-			    u64 reaped, const struct cw_filter *filter)
+static int ports_add_reaped(struct ports_fill *fill, unsigned long key,
+			    u64 reaped)
 {
-	struct cw_port_row *row = xa_load(&ports->rows, key);
+	struct cw_port_row *row = ports_find(fill, key);
 
-	if (!row && !cw_filter_want_port(filter, cw_port_key_dir(key),
+	if (!row && !cw_filter_want_port(fill->filter, cw_port_key_dir(key),
 					 cw_port_key_port(key)))
 		return 0;
-	row = ports_row(ports, key);
+	row = ports_row(fill, key);
 	if (!row)
 		return -ENOMEM;
 	row->reaped = reaped;
 	return 0;
 }
 
-static int ports_add_history(struct cw_ports *ports, struct cw_net *cn,
-			     const struct cw_filter *filter)
+static int ports_add_history(struct ports_fill *fill, struct cw_net *cn)
 {
 	struct cw_history_row *rows;
-	unsigned int n, i;
+	unsigned int n = cw_history_rows(&cn->history), i;
 	int err = 0;
 
-	rows = kmalloc_array(CW_HISTORY_ROWS, sizeof(*rows), GFP_KERNEL_ACCOUNT);
+	if (!n)
+		return 0;
+	rows = kmalloc_array(n, sizeof(*rows), GFP_KERNEL_ACCOUNT);
 	if (!rows)
 		return -ENOMEM;
-	n = cw_history_read(&cn->history, rows);
+	n = cw_history_read(&cn->history, rows, n);
 	for (i = 0; i < n && !err; i++)
-		err = ports_add_reaped(ports, rows[i].key, rows[i].reaped,
-				       filter);
+		err = ports_add_reaped(fill, rows[i].key, rows[i].reaped);
 	kfree(rows);
 	return err;
 }
@@ -107,6 +159,7 @@ void cw_ports_init(struct cw_ports *ports)
 int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 		  struct cw_filter *filter)
 {
+	struct ports_fill fill = { .ports = ports, .filter = filter };
 	struct cw_snap *snap;
 	struct cw_iter it;
 	unsigned int n, i;
@@ -116,10 +169,10 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 	if (!snap)
 		return -ENOMEM;
 	cw_iter_start(&it, cn);
-	while (!err && cw_iter_next(&it, snap, &n, cw_filter_may, filter)) {
+	while (!err && cw_iter_next(&it, snap, &n, ports_want, &fill)) {
 		for (i = 0; i < n; i++) {
 			if (!err)
-				err = ports_add(ports, &snap[i], filter);
+				err = ports_add(&fill, &snap[i]);
 			sock_put(snap[i].sk);
 		}
 		if (fatal_signal_pending(current))
@@ -127,7 +180,7 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 	}
 	cw_iter_stop(&it);
 	kfree(snap);
-	return err ?: ports_add_history(ports, cn, filter);
+	return err ?: ports_add_history(&fill, cn);
 }
 
 /**

@@ -93,6 +93,11 @@ static void ports_stop(struct seq_file *m, void *v)
 {
 }
 
+static void ports_put(struct seq_file *m, u64 number)
+{
+	seq_put_decimal_ull(m, " ", number);
+}
+
 static int ports_show(struct seq_file *m, void *v)
 {
 	const struct ports_reader *r = m->private;
@@ -103,15 +108,20 @@ static int ports_show(struct seq_file *m, void *v)
 		seq_puts(m, "dir port sockets unaccepted sending unread unnoticed held rx_bytes tx_bytes age_max_ms idle_max_ms lt_1s lt_10s lt_1m lt_10m lt_1h ge_1h inexact reaped\n");
 		return 0;
 	}
-	seq_printf(m, "%s %u %u", cw_dir_name(cw_port_key_dir(r->key)),
-		   cw_port_key_port(r->key), row->sockets);
+	seq_puts(m, cw_dir_name(cw_port_key_dir(r->key)));
+	ports_put(m, cw_port_key_port(r->key));
+	ports_put(m, row->sockets);
 	for (i = 0; i < CW_NCLASS; i++)
-		seq_printf(m, " %u", row->class[i]);
-	seq_printf(m, " %llu %llu %llu %llu", row->rx_bytes, row->tx_bytes,
-		   cw_ms(row->age_max), cw_ms(row->idle_max));
+		ports_put(m, row->class[i]);
+	ports_put(m, row->rx_bytes);
+	ports_put(m, row->tx_bytes);
+	ports_put(m, cw_ms(row->age_max));
+	ports_put(m, cw_ms(row->idle_max));
 	for (i = 0; i < CW_NAGE; i++)
-		seq_printf(m, " %u", row->age[i]);
-	seq_printf(m, " %u %llu\n", row->inexact, row->reaped);
+		ports_put(m, row->age[i]);
+	ports_put(m, row->inexact);
+	ports_put(m, row->reaped);
+	seq_putc(m, '\n');
 	return 0;
 }
 
