@@ -1,14 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Asleep while there is nothing to do: no timer, no work of the module."""
-import glob
 import os
 import time
 
 from lib import cw, ktap, net, trace
 
-EVENTS = ("timer/timer_start", "timer/timer_expire_entry", "timer/hrtimer_expire_entry",
-          "workqueue/workqueue_queue_work", "workqueue/workqueue_execute_start")
 QUIET = 12      # seconds: longer than the 10 s in which marks are sampled at least
 
 
@@ -19,36 +16,22 @@ class Asleep(cw.Case):
         super().setUp()
         if not os.path.isdir(trace.TRACING + "/instances"):
             self.skipTest("tracefs is not mounted at " + trace.TRACING)
-        with open("/proc/kallsyms") as f:
-            self.symbols = {words[2] for words in map(str.split, f)
-                            if len(words) > 3 and words[3] == f"[{cw.MODULE}]"}
+        self.symbols = trace.symbols(cw.MODULE)
         self.assertTrue(self.symbols)
 
+    def watch(self):
+        events = [e for e in trace.WAKE_UPS if trace.available(e)]
+        return self.keep(trace.Trace(*events, size_kb=16384))
+
     def ours(self, log):
-        """The recorded lines that name a function or a work of the module."""
-        found = []
-        for line in log.lines():
-            for word in line["text"].replace("=", " ").split():
-                name = word.partition("+")[0].strip("()[]")
-                if name in self.symbols or f"[{cw.MODULE}]" in line["text"] \
-                        or cw.MODULE in line["text"]:
-                    found.append(f'{line["event"]}: {line["text"]}')
-                    break
-        return found
+        return trace.of_module(log, cw.MODULE, self.symbols)
 
     def recorded(self, seconds):
-        log = self.keep(trace.Trace(*[e for e in EVENTS if trace.available(e)]))
-        with open(f"{log.path}/buffer_size_kb", "w") as f:
-            f.write("16384")
+        log = self.watch()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             time.sleep(0.5)     # the quiet itself is what is watched
-        overruns = 0
-        for path in glob.glob(f"{log.path}/per_cpu/cpu*/stats"):
-            with open(path) as f:
-                overruns += sum(int(line.split()[-1]) for line in f
-                                if line.startswith("overrun"))
-        self.assertEqual(overruns, 0, "the buffer was too small")
+        self.assertEqual(log.overruns(), 0, "the buffer was too small")
         self.assertGreater(len(log.lines()), 0, "nothing at all was recorded")
         return self.ours(log)
 
@@ -77,7 +60,7 @@ class Asleep(cw.Case):
     def test_healthy_traffic(self):
         """Connections that come and go, closed at once: no timer for each."""
         self.settle()
-        log = self.keep(trace.Trace(*[e for e in EVENTS if trace.available(e)]))
+        log = self.watch()
         number = ktap.count(100, 10)
         net.churn(self.listener(), number)
         self.assertLess(len(self.ours(log)), number / 2 + 10)
