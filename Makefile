@@ -20,6 +20,7 @@ help:
 	@echo 'make check        run every test; as root, like demo'
 	@echo '                  (KERNELS= for some of the kernels)'
 	@echo 'make check-all    what that leaves out, too: hours'
+	@echo 'make bench        measure it against the tools of today; as root'
 	@echo 'make install      the module through DKMS, and the tool; as root'
 	@echo 'make uninstall    remove them'
 	@echo 'make deb          Debian packages, in dist/; as root'
@@ -42,6 +43,9 @@ check-all:
 # The table in README.md, from the last run's results.
 support-table:
 	selftests/support-table
+
+bench:
+	selftests/bench/bench
 
 deb:
 	selftests/vm/deb
@@ -76,5 +80,5 @@ clean:
 	$(MAKE) -C selftests clean
 	$(MAKE) -C tools clean
 
-.PHONY: all help module tools check check-all support-table demo deb install \
+.PHONY: all help module tools check check-all support-table demo bench deb install \
 	install-module install-tools uninstall clean
