@@ -47,9 +47,11 @@ class Load:
     """A process of bench_load: a service, or the one that measures."""
 
     started = 0
+    running = []
 
     def __init__(self):
         Load.started += 1
+        Load.running.append(self)
         self.process = subprocess.Popen([f"{HERE}/bench_load", str(Load.started)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
@@ -144,6 +146,7 @@ def list_rows(meter, n):
 
 
 def send_rows(service, n):
+    service("send", n)      # caches and timers of the connections
     for run in range(1, 2 * RUNS + 1):
         unload()
         record("send", "without", n, run, service("send", n))
@@ -184,6 +187,14 @@ def traced_load(n):
     put(f"{trace.TRACING}/current_tracer", "nop")
 
 
+def empty_load(meter):
+    """Loading with nothing in the tables: what is not the walk."""
+    for run in range(1, RUNS + 1):
+        command(meter, "load", "insmod-empty", 0, run, f"insmod {cw.module_file()}")
+        settle()
+        unload()
+
+
 def load_rows(meter, n):
     ko = cw.module_file()
     for run in range(1, RUNS + 1):
@@ -214,6 +225,7 @@ def part_table():
 
 def part_load():
     service, leaky, meter = Load(), Load(), Load()
+    empty_load(meter)
     load()
     established(service)
     send_rows(service, 5000)
@@ -375,6 +387,8 @@ def main():
         raise RuntimeError("no tcp_diag: ss would read /proc/net/tcp")
     for part in sys.argv[1:]:
         globals()["part_" + part]()
+        while Load.running:
+            Load.running.pop().close()
 
 
 if __name__ == "__main__":
