@@ -280,12 +280,13 @@ def reap_rows(leaky, meter, n):
         record("reap", "abort", n, run, leaky("abort"))
         expect(0, close_wait(), "after the abort alone")
         leaky("drop")
-        load()
-        leak(leaky, n)
-        command(meter, "reap", "cwctl", n, run, f"{TOOL} reap --all")
-        expect(n, cw.stats()["reaped_request"], "reaped")
-        leaky("drop")
-        unload()
+        for how, words in (("cwctl", "reap --all"), ("cwctl -j", "-j reap --all")):
+            load()
+            leak(leaky, n)
+            command(meter, "reap", how, n, run, f"{TOOL} {words}")
+            expect(n, cw.stats()["reaped_request"], "reaped")
+            leaky("drop")
+            unload()
 
 
 def part_reap():
@@ -329,7 +330,7 @@ def growth_rows(leaky, meter, n):
         for run, value in enumerate(meter("read", RUNS, f"{PROC}/{name}"), 1):
             record("growth", name, n, run, value)
     record("memory", "with", n, 1, slab()[0])
-    command(meter, "growth", "reap", n, 1, f"{TOOL} reap --all")
+    command(meter, "growth", "reap", n, 1, f"{TOOL} -j reap --all")
     expect(n, cw.stats()["reaped_request"], "reaped")
     leaky("drop")
     settle()
