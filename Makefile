@@ -20,6 +20,8 @@ help:
 	@echo 'make check        run every test; as root, like demo'
 	@echo '                  (KERNELS= for some of the kernels)'
 	@echo 'make check-all    what that leaves out, too: hours'
+	@echo 'make check-debug  every test on kernels built for debugging: hours'
+	@echo 'make stress       everything at once, for MINUTES= (10) on SMP= (2 4)'
 	@echo 'make bench        measure it against the tools of today; as root'
 	@echo 'make install      the module through DKMS, and the tool; as root'
 	@echo 'make uninstall    remove them'
@@ -39,6 +41,13 @@ check:
 
 check-all:
 	selftests/check --all
+
+check-debug:
+	KERNELS="$${KERNELS:-$$(selftests/vm/debug-kernel --list | xargs)}" \
+		selftests/check kernels
+
+stress:
+	selftests/stress
 
 # The table in README.md, from the last run's results.
 support-table:
@@ -80,5 +89,5 @@ clean:
 	$(MAKE) -C selftests clean
 	$(MAKE) -C tools clean
 
-.PHONY: all help module tools check check-all support-table demo bench deb install \
-	install-module install-tools uninstall clean
+.PHONY: all help module tools check check-all check-debug stress bench \
+	support-table demo deb install install-module install-tools uninstall clean

@@ -291,14 +291,9 @@ class Full(Case):
         with self.netns():
             self.bulk(60)
             # at rest it has just its share, though it would like more
-            wait_until(lambda: cw.stats()["sockets"] == 32 // self.tracker("namespaces"),
+            wait_until(lambda: cw.stats()["sockets"] == 32 // cw.tracker()["namespaces"],
                        "its share", 60)
-            self.assertLessEqual(self.tracker("entries_used"), 32)
-
-    @staticmethod
-    def tracker(name):
-        with open("/sys/kernel/debug/tcp_close_wait/tracker", encoding="ascii") as file:
-            return int(dict(line.split() for line in file)[name])
+            self.assertLessEqual(cw.tracker()["entries_used"], 32)
 
 
 class ByWalk(Case):

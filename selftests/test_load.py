@@ -3,11 +3,9 @@
 """Loading and unloading, at any moment and under any load."""
 import os
 import random
-import threading
 import time
 
-from lib import cw, ktap, net
-from lib.ktap import SLOW
+from lib import cw, ktap, load, net
 
 
 class Case(cw.Case):
@@ -113,92 +111,29 @@ class Loop(Case):
 
     def setUp(self):
         super().setUp()
-        self.stop = threading.Event()
-        self.problems = []
-        self.threads = []
-
-    def background(self, function):
-        """Runs function() again and again in a thread, until the test is over."""
-        def run():
-            try:
-                while not self.stop.is_set():
-                    function()
-            except Exception as e:  # pylint: disable=broad-except
-                self.problems.append(f"{function.__name__}: {e!r}")
-        thread = threading.Thread(target=run)
-        thread.start()
-        self.threads.append(thread)
-
-    def churn(self):
-        with net.listener() as lsn:
-            for app in net.bulk(10, lsn):
-                app.close()
-            net.churn(lsn, 5)
-            pair = net.connection(lsn)
-            net.reset(pair.peer)
-            pair.close()
-
-    def leak(self):
-        """Half of them stay until the module has come and gone some times."""
-        with net.listener() as lsn:
-            apps = net.bulk(10, lsn)
-            self.stop.wait(random.random())
-            for app in apps:
-                app.close()
-
-    def read(self):
-        for function in (cw.ports, cw.sockets, cw.stats):
-            try:
-                function()
-            except OSError:
-                pass    # not loaded, or going
-
-    def write(self):
-        for name, value in (("timeout", 1), ("port_timeouts", "80=1,out:1-9=0"),
-                            ("reap_rate", 50), ("action", "observe"), ("action", "reap"),
-                            ("timeout", 0)):
-            try:
-                cw.put(name, value)
-            except OSError:
-                pass
-
-    def spaces(self):
-        with net.NetNS() as ns:
-            with net.listener() as lsn:
-                apps = net.bulk(3, lsn)
-                try:
-                    cw.put("timeout", 1)
-                except OSError:
-                    pass
-                for app in apps:
-                    app.close()
-        ns.close()
+        self.crew = load.Crew(self.id())
+        self.addCleanup(self.crew.stop)
 
     def rounds(self, number, hold):
-        try:
-            for i in range(number):
-                self.assertEqual(cw.unload(), "", f"round {i}")
-                self.assertEqual(cw.load(tracking=("events", "walk")[i % 5 == 4],
-                                         default_timeout=(0, 1)[i % 2]), "", f"round {i}")
-                hold(i)
-                self.assertEqual(self.problems, [])
-        finally:
-            self.stop.set()
-            for t in self.threads:
-                t.join(60 * SLOW)
-        self.assertEqual(self.problems, [])
+        for i in range(number):
+            self.assertEqual(cw.unload_when_free(), "", f"round {i}")
+            self.assertEqual(cw.load(tracking=("events", "walk")[i % 5 == 4],
+                                     default_timeout=(0, 1)[i % 2]), "", f"round {i}")
+            hold()
+            self.assertEqual(self.crew.problems(), [])
+        self.assertEqual(self.crew.stop(), [])
 
     @ktap.slow
     def test_under_load(self):
         """Churn, leaks, readers, writers, namespaces; the module comes and goes."""
-        for function in (self.churn, self.leak, self.read, self.read, self.write, self.spaces):
-            self.background(function)
-        self.rounds(ktap.count(25, 3), lambda i: self.stop.wait(random.random() * 0.5))
+        for function in (load.churn, load.leak, load.read, load.read, load.write, load.spaces):
+            self.crew.add(function)
+        self.rounds(ktap.count(25, 3), lambda: time.sleep(random.random() * 0.5))
 
     def test_as_fast_as_it_goes(self):
-        self.background(self.churn)
-        self.background(self.spaces)
-        self.rounds(ktap.count(25, 3), lambda i: None)
+        self.crew.add(load.churn)
+        self.crew.add(load.spaces)
+        self.rounds(ktap.count(25, 3), lambda: None)
 
     def test_works_after_it(self):
         """After many rounds it still counts, and lets go of all."""

@@ -691,7 +691,7 @@ class Namespaces(cw.Case):
 
 
 class Debugfs(cw.Case):
-    BASE = "/sys/kernel/debug/tcp_close_wait"
+    BASE = cw.DEBUGFS
 
     def setUp(self):
         super().setUp()

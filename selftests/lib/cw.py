@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 import unittest
 
 from lib import kernel, net
@@ -11,6 +12,7 @@ from lib.ktap import SLOW
 
 MODULE = "tcp_close_wait"
 TABLES = "/proc/thread-self/net/tcp_close_wait"
+DEBUGFS = "/sys/kernel/debug/tcp_close_wait"
 SYSCTL = "/proc/sys/net/ipv4/tcp_close_wait_"
 SYSCTLS = {"timeout": "0", "port_timeouts": "", "action": "reap", "reap_rate": "1000"}
 
@@ -197,6 +199,23 @@ def unload(name=MODULE):
     done = subprocess.run(["rmmod", name], check=False, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     return "" if done.returncode == 0 else done.stdout or "rmmod failed"
+
+
+def unload_when_free(timeout=60):
+    """Unloads the module as soon as the readers that keep it have gone."""
+    deadline = time.monotonic() + timeout * SLOW
+    while True:
+        problem = unload()
+        if "in use" not in problem or time.monotonic() > deadline:
+            return problem
+        time.sleep(0.01)
+
+
+def tracker():
+    """{name: number or word} of debugfs."""
+    with open(f"{DEBUGFS}/tracker", encoding="ascii") as file:
+        return {name: int(value) if value.isdigit() else value
+                for name, value in map(str.split, file)}
 
 
 class Case(unittest.TestCase):

@@ -45,6 +45,11 @@ def syscall(name, *args):
     return _checked(_libc.syscall(ctypes.c_long(number), *args))
 
 
+def lock_memory():
+    """No page fault from here on."""
+    _checked(_libc.mlockall(3))     # MCL_CURRENT | MCL_FUTURE
+
+
 def have_module(name):
     """Loads a module of the kernel; true if it is there afterwards."""
     subprocess.run(["modprobe", "-q", name], check=False,
