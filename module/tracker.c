@@ -274,13 +274,16 @@ static void pool_give(struct cw_shard *sh, struct cw_entry *e)
 		queue_delayed_work(cw_wq, &trim_work, HZ);
 }
 
+/* At the end these can be all that ever were. */
 static void entries_free(struct hlist_head *list)
 {
 	struct hlist_node *next;
 	struct cw_entry *e;
 
-	hlist_for_each_entry_safe(e, next, list, hash)
+	hlist_for_each_entry_safe(e, next, list, hash) {
 		kmem_cache_free(entry_cache, e);
+		cond_resched();
+	}
 }
 
 /* When this returns, whoever takes an entry has it admitted. */
