@@ -42,7 +42,9 @@ check:
 check-all:
 	selftests/check --all
 
+# Each of these machines keeps two processors busy.
 check-debug:
+	JOBS="$${JOBS:-1}" \
 	KERNELS="$${KERNELS:-$$(selftests/vm/debug-kernel --list | xargs)}" \
 		selftests/check kernels
 

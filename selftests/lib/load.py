@@ -288,7 +288,7 @@ def spaces(job):
     ns.close()
     job.count("namespaces")
     # who loads or unloads a module has to get in between them
-    job.pause(job.rng.random() * 0.5)
+    job.pause(job.rng.random() * 0.5 * SLOW)
 
 
 # --- readers, administrators -------------------------------------------------
