@@ -11,6 +11,7 @@ it was late at most while something is done: so long nothing else could be sched
 import mmap
 import os
 import signal
+import subprocess
 import time
 
 from lib import cw, genl, kernel, ktap, net
@@ -98,6 +99,8 @@ class Latency(cw.Case):
               f"# {'':44} {'s in all':>9} {'ms longest':>9}", flush=True)
         self.measure("nothing, for a second", time.sleep, 1)
         self.measure("for comparison: /proc/net/tcp", read_through, "/proc/net/tcp")
+        # as insmod is; the new process gets all descriptors first
+        self.measure("for comparison: a process is started", self.start_process)
         self.ours("load, all sockets adopted", self.load)
         self.ours("wait for the second walk", time.sleep, 8)
         self.reads()
@@ -107,6 +110,10 @@ class Latency(cw.Case):
         self.ours("pools are given back", time.sleep, 3)
         self.ours("unload, no socket tracked", self.unload)
         self.assertEqual(self.late, [])
+
+    @staticmethod
+    def start_process():
+        subprocess.run(["true"], check=True)
 
     def load(self):
         self.assertEqual(cw.load(), "")
