@@ -49,6 +49,7 @@ class Stress(cw.Case):
             self.epoch(epoch, healthy)
             epoch += 1
         self.assertEqual(healthy.stop(), [], "healthy connections")
+        self.add_stats()
         self.report(healthy)
         self.assertGreater(healthy.counts()["bytes"], 0)
         net.wait_until(lambda: cw.tracker()["namespaces"] == namespaces,
@@ -91,10 +92,14 @@ class Stress(cw.Case):
                 return
             time.sleep(min(0.5, max(0, end - time.monotonic())))
 
-    def come_and_go(self):
+    def add_stats(self):
+        """They start anew with each load."""
         for name, value in cw.stats().items():
             if name in self.sums:
                 self.sums[name] += value
+
+    def come_and_go(self):
+        self.add_stats()
         self.assertEqual(cw.unload_when_free(), "")
         self.assertEqual(cw.load(
             max_tracked=self.rng.choice((3, 20, 300, 1048576)),
