@@ -310,7 +310,8 @@ def read(job):
                 PARSERS.get(name, bytes)(content.decode() if name in PARSERS else content)
             else:
                 job.pause(job.rng.random() * 0.05)
-                os.lseek(fd, job.rng.choice((0, 1, len(content))), os.SEEK_SET)
+                with allowed({errno.EINVAL}):   # /proc's word for a file that is gone
+                    os.lseek(fd, job.rng.choice((0, 1, len(content))), os.SEEK_SET)
                 os.read(fd, size)
         finally:
             os.close(fd)
