@@ -29,9 +29,9 @@ COUNTED = ("connections", "namespaces", "reads", "dumps", "writes", "requests", 
 CUT_OFF = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT,
            errno.ENOTCONN}
 # What a reader, writer or requester sees of a module that is going or gone, or of
-# another request that is under way.
+# another request that is under way; a dump then is EPROTONOSUPPORT.
 NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENXIO, errno.ESHUTDOWN, errno.EBUSY,
-             errno.EOPNOTSUPP}
+             errno.EOPNOTSUPP, errno.EPROTONOSUPPORT}
 
 SIZES = (1, 3, 7, 100, 511, 4095, 4096, 4097, 65537)
 POLICIES = (
