@@ -148,7 +148,7 @@ static void make_pairs(long n, __u16 port)
 }
 
 /*
- * A client that is closed before the acknowledgement of its FIN has come may answer
+ * A client that is closed before the acknowledgment of its FIN has come may answer
  * that one with a reset; servers take 40 ms for it.
  */
 static void leak(long n, __u16 port)
