@@ -114,6 +114,16 @@ class Dump(Case):
         self.spell(lsn=lsn6, address=("::1", lsn6.getsockname()[1]))
         self.spell(lsn=lsn6, address=("127.0.0.1", lsn6.getsockname()[1]),
                    family=socket.AF_INET)
+
+        def unsent():
+            return sum(row["tx_bytes"] for row in cw.sockets())
+
+        def settled():
+            """Nothing has been taken by the peer of the one that sends, for a while."""
+            before = unsent()
+            time.sleep(0.2)
+            return unsent() == before
+        wait_until(settled, "the peer's buffer is full")
         nl = self.client()
         rows = {row["socket"]["cookie"]: row["socket"] for row in nl.dump("sockets-get")}
         table = cw.sockets()
