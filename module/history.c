@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which ports were reaped from: the latest 256, and the sum of the others. */
+#include <linux/err.h>
 #include <linux/slab.h>
 
 #include "history.h"
@@ -66,58 +67,47 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 }
 
 /**
- * cw_history_rows() - room that cw_history_read() needs
- * @h: a namespace's history
- *
- * Context: process context, may sleep.
- *
- * Return: how many rows there are now.
- */
-unsigned int cw_history_rows(struct cw_history *h)
-{
-	unsigned int n, dir;
-
-	mutex_lock(&h->lock);
-	n = h->count;
-	for (dir = 0; dir < CW_NDIR; dir++)
-		n += !!h->older[dir];
-	mutex_unlock(&h->lock);
-	return n;
-}
-
-/**
  * cw_history_read() - what every port was reaped from
  * @h: a namespace's history
- * @rows: gets it; the older ports come as port 0
- * @room: for how many rows; of more, those of the oldest are left out
+ * @n: gets how many rows there are
  *
  * Context: process context, may sleep.
  *
- * Return: how many rows, in no order.
+ * Return: the rows in no order, to be freed with kfree(), the older ports as port
+ * 0; NULL if there are none; or ERR_PTR(-ENOMEM).
  */
-unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows,
-			     unsigned int room)
+struct cw_history_row *cw_history_read(struct cw_history *h, unsigned int *n)
 {
+	struct cw_history_row *rows = NULL;
 	struct history_port *p;
-	unsigned int n = 0, dir;
+	unsigned int room, dir;
 
+	*n = 0;
 	mutex_lock(&h->lock);
-	for (dir = 0; dir < CW_NDIR && n < room; dir++)
+	room = h->count;
+	for (dir = 0; dir < CW_NDIR; dir++)
+		room += !!h->older[dir];
+	if (!room)
+		goto out;
+	rows = kmalloc_array(room, sizeof(*rows), GFP_KERNEL_ACCOUNT);
+	if (!rows) {
+		rows = ERR_PTR(-ENOMEM);
+		goto out;
+	}
+	for (dir = 0; dir < CW_NDIR; dir++)
 		if (h->older[dir])
-			rows[n++] = (struct cw_history_row) {
+			rows[(*n)++] = (struct cw_history_row) {
 				.key = cw_port_key(dir, 0),
 				.reaped = h->older[dir],
 			};
-	list_for_each_entry(p, &h->recent, recent) {
-		if (n == room)
-			break;
-		rows[n++] = (struct cw_history_row) {
+	list_for_each_entry(p, &h->recent, recent)
+		rows[(*n)++] = (struct cw_history_row) {
 			.key = p->key,
 			.reaped = p->reaped,
 		};
-	}
+out:
 	mutex_unlock(&h->lock);
-	return n;
+	return rows;
 }
 
 /**

@@ -63,8 +63,6 @@ static inline u16 cw_port_key_port(unsigned long key)
 void cw_history_init(struct cw_history *h);
 void cw_history_exit(struct cw_history *h);
 void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port);
-unsigned int cw_history_rows(struct cw_history *h);
-unsigned int cw_history_read(struct cw_history *h, struct cw_history_row *rows,
-			     unsigned int room);
+struct cw_history_row *cw_history_read(struct cw_history *h, unsigned int *n);
 
 #endif /* CW_HISTORY_H */

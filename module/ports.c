@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The sockets in CLOSE_WAIT, added up by service port. */
+#include <linux/err.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -119,15 +120,12 @@ static int ports_add_reaped(struct ports_fill *fill, unsigned long key,
 static int ports_add_history(struct ports_fill *fill, struct cw_net *cn)
 {
 	struct cw_history_row *rows;
-	unsigned int n = cw_history_rows(&cn->history), i;
+	unsigned int n, i;
 	int err = 0;
 
-	if (!n)
-		return 0;
-	rows = kmalloc_array(n, sizeof(*rows), GFP_KERNEL_ACCOUNT);
-	if (!rows)
-		return -ENOMEM;
-	n = cw_history_read(&cn->history, rows, n);
+	rows = cw_history_read(&cn->history, &n);
+	if (IS_ERR(rows))
+		return PTR_ERR(rows);
 	for (i = 0; i < n && !err; i++)
 		err = ports_add_reaped(fill, rows[i].key, rows[i].reaped);
 	kfree(rows);
