@@ -250,7 +250,7 @@ class List(Case):
         """Addresses of any length, on lines of 80 columns, and never cut."""
         address = "fd00:1111:2222:3333:4444:5555:6666:"
         for end in ("7777", "8888"):
-            net.ip("addr", "add", f"{address}{end}/128", "dev", "lo", "nodad")
+            net.add_address6(f"{address}{end}", 128)
         lsn = self.listener(V6, f"{address}7777", port=45678)
         self.keep(net.close_wait("held", lsn, bind=(f"{address}8888", 0)))
         self.spell("held")

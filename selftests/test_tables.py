@@ -375,7 +375,7 @@ class Addresses(cw.Case):
         """As inet_ntop() writes it, whatever the place of the zeros."""
         for host in ("2001:db8::1", "2001:db8:1:2:3:4:5:6", "fd00:0:0:1::"):
             with self.subTest(host=host):
-                net.ip("-6", "address", "add", host + "/128", "dev", "lo", "nodad")
+                net.add_address6(host, 128)
                 lsn = self.listener(V6, host=host)
                 self.check(self.spell(lsn=lsn))
 
@@ -384,10 +384,10 @@ class Addresses(cw.Case):
         net.ip("link", "add", "cw0", "type", "veth", "peer", "name", "cw1",
                "netns", f"/proc/{os.getpid()}/fd/{other.fd}")
         net.ip("link", "set", "cw0", "addrgenmode", "none", "up")
-        net.ip("-6", "address", "add", "fe80::1/64", "dev", "cw0", "nodad")
         with other:
             net.ip("link", "set", "cw1", "addrgenmode", "none", "up")
-            net.ip("-6", "address", "add", "fe80::2/64", "dev", "cw1", "nodad")
+            net.add_address6("fe80::2", 64, "cw1")
+        net.add_address6("fe80::1", 64, "cw0")
         scope = socket.if_nametoindex("cw0")
         lsn = self.keep(socket.socket(V6, socket.SOCK_STREAM))
         lsn.bind(("fe80::1", 8080, 0, scope))

@@ -86,6 +86,17 @@ def ip(*args):
                    stderr=subprocess.STDOUT)
 
 
+def add_address6(host, length, dev="lo"):
+    """Gives DEV an address, which can be used: its routes come a moment later."""
+    ip("-6", "address", "add", f"{host}/{length}", "dev", dev, "nodad")
+    address = (host, 9, 0, socket.if_nametoindex(dev))
+
+    def usable():
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            return sock.connect_ex(address) == 0
+    wait_until(usable, f"{host} can be used")
+
+
 def raise_nofile(need):
     """Lets this process have NEED more descriptors than it started with."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
