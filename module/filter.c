@@ -290,7 +290,7 @@ bool cw_filter_may(const struct cw_snap *snap, void *filter)
 	if (snap->stale || f->all)
 		return !snap->stale;
 	if (snap->flags & CW_F_DIR &&
-	    !service_match(f, snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN,
+	    !service_match(f, cw_snap_decided_dir(snap),
 			   cw_snap_service_port(snap)))
 		return false;
 	return f->classes & BIT(snap->class) &&

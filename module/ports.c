@@ -52,7 +52,7 @@ static struct cw_port_row *ports_row(struct ports_fill *fill, unsigned long key)
 
 static unsigned long ports_key(const struct cw_snap *snap)
 {
-	return cw_port_key(snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN,
+	return cw_port_key(cw_snap_decided_dir(snap),
 			   cw_snap_service_port(snap));
 }
 

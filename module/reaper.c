@@ -245,8 +245,7 @@ static bool sweep_is_stuck(const struct cw_snap *snap,
 
 	if (snap->flags & CW_F_DIR)
 		timeout = cw_policy_timeout(policy,
-					    snap->flags & CW_F_OUT ?
-					    CW_DIR_OUT : CW_DIR_IN,
+					    cw_snap_decided_dir(snap),
 					    cw_snap_service_port(snap));
 	return timeout && snap->idle >= timeout * NSEC_PER_SEC;
 }

@@ -66,7 +66,7 @@ enum cw_dir cw_snap_dir(struct cw_snap *snap)
 	if (!(snap->flags & CW_F_DIR))
 		snap->flags |= cw_track_set_dir(snap->sk, snap->spell,
 						snap_look_up_dir(snap));
-	return snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN;
+	return cw_snap_decided_dir(snap);
 }
 
 /**

@@ -28,6 +28,17 @@ static inline struct cw_marks cw_marks_read(const struct sock *sk)
 	};
 }
 
+/**
+ * cw_snap_decided_dir() - the direction of a spell
+ * @snap: a copy whose direction is decided
+ *
+ * Return: the direction.
+ */
+static inline enum cw_dir cw_snap_decided_dir(const struct cw_snap *snap)
+{
+	return snap->flags & CW_F_OUT ? CW_DIR_OUT : CW_DIR_IN;
+}
+
 enum cw_dir cw_snap_dir(struct cw_snap *snap);
 u16 cw_snap_service_port(const struct cw_snap *snap);
 u64 cw_sock_cookie(struct sock *sk);

@@ -239,7 +239,7 @@ class Faults(Case):
             self.assertFalse(cw.loaded())
             self.assertFalse(os.path.exists(cw.TABLES))
             self.assertFalse(os.path.exists(cw.SYSCTL + "timeout"))
-            self.assertFalse(os.path.exists(DEBUGFS + cw.MODULE))
+            self.assertFalse(os.path.exists(cw.DEBUGFS))
             self.assertTrue(genl.missing())
         spell = self.spell()
         number = self.allocations(load)
@@ -287,17 +287,13 @@ class Works(Case):
             write(DEBUGFS + "failslab/probability", 0)
             write(name, 0)
 
-    def tracker(self, name):
-        with open(f"{DEBUGFS}{cw.MODULE}/tracker") as f:
-            return {w[0]: w[1] for w in map(str.split, f) if len(w) == 2}[name]
-
     def test_pool(self):
         """The pools run dry: sockets are missed, and found as soon as there is memory."""
         if ktap.SCALE < 0.1:
             self.skipTest("too many sockets for this machine")
         self.module()
         lsn = self.listener()
-        free = int(self.tracker("entries_free"))
+        free = cw.tracker()["entries_free"]
         with self.failing("cw_entry"):
             apps = self.bulk(free + 200, lsn)
             stats = cw.stats()

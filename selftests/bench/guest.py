@@ -309,14 +309,6 @@ def slab():
     raise RuntimeError("no slab cw_entry: boot with slab_nomerge")
 
 
-def chains():
-    """Of the index: a pointer each."""
-    for line in lines("/sys/kernel/debug/tcp_close_wait/tracker"):
-        if line.startswith("hash_chains "):
-            return int(line.split()[1])
-    raise RuntimeError("debugfs does not tell how large the index is")
-
-
 def growth_rows(leaky, meter, n):
     unload()
     leak(leaky, n)
@@ -342,7 +334,7 @@ def part_growth():
     load()
     record("memory", "empty", 0, 1, slab()[0])
     record("memory", "entry", 1, 1, slab()[1])
-    record("memory", "index", 1, 1, 8 * chains())
+    record("memory", "index", 1, 1, 8 * cw.tracker()["hash_chains"])
     for n in (1000, 10000, 100000):
         growth_rows(leaky, meter, n)
     unload()
