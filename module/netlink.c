@@ -80,7 +80,8 @@ static int put_row(struct sk_buff *skb, const struct cw_row *row,
 			   from_kuid_munged(users, row->uid)) ?:
 	       put_u64(skb, A(SOCKET_INODE), row->inode, A(SOCKET_PAD)) ?:
 	       put_u64(skb, A(SOCKET_COOKIE), row->cookie, A(SOCKET_PAD)) ?:
-	       put_u64(skb, A(SOCKET_CGROUP), row->cgroup, A(SOCKET_PAD));
+	       put_u64(skb, A(SOCKET_CGROUP), row->cgroup, A(SOCKET_PAD)) ?:
+	       nla_put_u32(skb, A(SOCKET_FILE_REFS), row->file_refs);
 }
 
 static int put_port(struct sk_buff *skb, unsigned long key,

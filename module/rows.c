@@ -35,6 +35,7 @@ bool cw_row_fill(struct cw_row *row, struct cw_snap *snap)
 		.inode = accepted ? sock_i_ino(sk) : 0,
 		.cookie = cw_sock_cookie(sk),
 		.cgroup = cw_sock_cgroup(sk),
+		.file_refs = accepted ? cw_sock_file_refs(sk) : 0,
 	};
 	return !accepted || row->inode;
 }

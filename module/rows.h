@@ -28,6 +28,7 @@ struct cw_net;
  * @inode: of its file; 0 if it is not accepted
  * @cookie: as SO_COOKIE
  * @cgroup: id of its cgroup v2, or 0
+ * @file_refs: references to its file, or 0
  */
 struct cw_row {
 	struct cw_flow flow;
@@ -42,6 +43,7 @@ struct cw_row {
 	unsigned long inode;
 	u64 cookie;
 	u64 cgroup;
+	u32 file_refs;
 };
 
 /**

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is read from a socket. */
+#include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/net.h>
 #include <linux/sock_diag.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/mptcp.h>
 #include <net/tcp.h>
 
 #include "compat/compat.h"
@@ -105,6 +108,42 @@ u64 cw_sock_cookie(struct sock *sk)
 u64 cw_sock_cgroup(const struct sock *sk)
 {
 	return cw_cgroup_id(sk);
+}
+
+/**
+ * cw_sock_file_refs() - how many refer to the file behind the socket
+ * @sk: a socket with a reference
+ *
+ * Each descriptor does, in whichever process it is; a call that uses the file
+ * does while it lasts.
+ *
+ * Context: process context.
+ *
+ * Return: their number; 0 if the socket has no file, or that of another kind
+ * of socket.
+ */
+u32 cw_sock_file_refs(struct sock *sk)
+{
+	const struct socket *sock;
+	struct file *file = NULL;
+	u32 refs = 0;
+
+	if (sk_is_mptcp(sk))
+		return 0;
+	/*
+	 * The socket forgets the file before that is freed, and its memory
+	 * stays one for a grace period more.
+	 */
+	rcu_read_lock();
+	read_lock_bh(&sk->sk_callback_lock);
+	sock = sk->sk_socket;
+	if (sock)
+		file = READ_ONCE(sock->file);
+	if (file)
+		refs = file_count(file);
+	read_unlock_bh(&sk->sk_callback_lock);
+	rcu_read_unlock();
+	return refs;
 }
 
 /**

@@ -179,6 +179,30 @@ class List(Case):
             for fd in sorted((spell.app.fileno(), other))])
         self.assertIn(f"{os.getpid()}/{comm} fd {spell.app.fileno()}", self.text("list"))
 
+    def test_processes_of_many_descriptors(self):
+        """Whether a process with few has the socket, or one with many, or both."""
+        apps = {name: self.spell("held").app for name in ("few", "many", "both")}
+        cookies = {name: f"{net.cookie(app):x}" for name, app in apps.items()}
+
+        def child(keep, number):
+            for name, app in apps.items():
+                if name not in (keep, "both"):
+                    app.close()
+            for _ in range(number):
+                os.dup(0)
+        pids = {}
+        for name, number in (("few", 0), ("many", 600)):
+            made = kernel.Child(child, name, number, stay=True)
+            self.addCleanup(made.release)
+            pids[name] = made.pid
+        for app in apps.values():
+            app.close()
+        found = {row["cookie"]: [p["pid"] for p in row["processes"]]
+                 for row in self.json("list")["sockets"]}
+        self.assertEqual(found, {cookies["few"]: [pids["few"]],
+                                 cookies["many"]: [pids["many"]],
+                                 cookies["both"]: sorted(pids.values())})
+
     def test_processes_unseen(self):
         self.spell("held")
         row, = self.json("list", user=65534)["sockets"]

@@ -101,6 +101,22 @@ class Spec(Case):
 
 
 class Dump(Case):
+    def test_file_refs(self):
+        """One for each descriptor, here and in other processes: 1; 3 and 2; 1 and 1."""
+        spells = [self.spell() for _ in range(3)] + [self.spell("unaccepted")]
+        for fd in (os.dup(spells[1].app.fileno()) for _ in range(2)):
+            self.addCleanup(os.close, fd)
+
+        def child():
+            for spell in spells[:2]:
+                spell.app.close()
+        made = kernel.Child(child, stay=True)
+        self.addCleanup(made.release)
+        found = {row["socket"]["inode"]: row["socket"]["file-refs"]
+                 for row in self.client().dump("sockets-get")}
+        self.assertEqual(found, {os.fstat(spell.app.fileno()).st_ino: refs
+                                 for spell, refs in zip(spells, (1, 5, 2))} | {0: 0})
+
     def test_empty(self):
         nl = self.client()
         self.assertEqual(nl.dump("sockets-get"), [])

@@ -12,11 +12,21 @@
 #include "owners.h"
 #include "value.h"
 
-/* A socket that is looked for; owner 0: none found so far. */
+/*
+ * A socket that is looked for; owner 0: none found so far.  Unless @unseen is 0
+ * there may be more owners than were found.
+ */
 struct wanted {
 	uint64_t inode;
 	uint32_t first;
 	uint32_t last;
+	uint32_t unseen;
+};
+
+/* A process that may be looked at. */
+struct candidate {
+	uint32_t pid;
+	uint64_t fds;
 };
 
 /**
@@ -24,13 +34,14 @@ struct wanted {
  * @wanted: hash table, open addressing; inode 0 is a free place
  * @size: places in it, a power of two or 0
  * @used: of those
+ * @open: sockets of which not every owner was found yet
  * @any: every socket is wanted
  * @owners: from 1 on
  * @processes: those that have one of the sockets
  */
 struct cw_owners {
 	struct wanted *wanted;
-	size_t size, used;
+	size_t size, used, open;
 	bool any;
 	struct cw_owner *owners;
 	size_t n_owners, owners_room;
@@ -93,8 +104,10 @@ static void make_room(struct cw_owners *owners)
  * cw_owners_want() - look for a socket
  * @owners: the sockets
  * @inode: of the socket; 0, not accepted, can have no owner
+ * @refs: references to its file, so that no more owners are looked for than it
+ *        can have; 0 if that is not known
  */
-void cw_owners_want(struct cw_owners *owners, uint64_t inode)
+void cw_owners_want(struct cw_owners *owners, uint64_t inode, uint32_t refs)
 {
 	struct wanted *wanted;
 
@@ -102,8 +115,12 @@ void cw_owners_want(struct cw_owners *owners, uint64_t inode)
 		return;
 	make_room(owners);
 	wanted = place(owners, inode);
-	owners->used += !wanted->inode;
+	if (wanted->inode)
+		return;
 	wanted->inode = inode;
+	wanted->unseen = refs ? refs : UINT32_MAX;
+	owners->used++;
+	owners->open++;
 }
 
 static void read_process(struct cw_owners *owners, uint32_t pid)
@@ -118,6 +135,27 @@ static void read_process(struct cw_owners *owners, uint32_t pid)
 	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
 	if (cw_file_read(path, process->comm, sizeof(process->comm)) < 0)
 		strcpy(process->comm, "?");	/* it has ended just now */
+}
+
+static uint32_t pid_of(const struct cw_owners *owners, uint32_t owner)
+{
+	return owners->processes[owners->owners[owner].process].pid;
+}
+
+/* Into a socket's list, by pid; processes with as many descriptors come so. */
+static void link_owner(struct cw_owners *owners, struct wanted *wanted,
+		       uint32_t owner)
+{
+	uint32_t pid = pid_of(owners, owner), *at = &wanted->first;
+
+	if (wanted->first && pid_of(owners, wanted->last) <= pid)
+		at = &owners->owners[wanted->last].next;
+	while (*at && pid_of(owners, *at) <= pid)
+		at = &owners->owners[*at].next;
+	owners->owners[owner].next = *at;
+	if (!*at)
+		wanted->last = owner;
+	*at = owner;
 }
 
 static void add_owner(struct cw_owners *owners, struct wanted *wanted,
@@ -135,11 +173,9 @@ static void add_owner(struct cw_owners *owners, struct wanted *wanted,
 		.inode = wanted->inode, .fd = fd,
 		.process = owners->n_processes - 1,
 	};
-	if (wanted->first)
-		owners->owners[wanted->last].next = owners->n_owners;
-	else
-		wanted->first = owners->n_owners;
-	wanted->last = owners->n_owners++;
+	link_owner(owners, wanted, owners->n_owners++);
+	if (wanted->unseen && !--wanted->unseen)
+		owners->open--;
 }
 
 /* The socket behind a descriptor, if it is one. */
@@ -168,7 +204,7 @@ static bool scan_process(struct cw_owners *owners, uint32_t pid)
 	dir = cw_file_dir(path);
 	if (!dir)
 		return false;
-	while ((entry = readdir(dir))) {
+	while ((owners->any || owners->open) && (entry = readdir(dir))) {
 		struct wanted *wanted;
 		uint64_t inode, fd;
 
@@ -176,7 +212,7 @@ static bool scan_process(struct cw_owners *owners, uint32_t pid)
 		    !socket_inode(dirfd(dir), entry->d_name, &inode))
 			continue;
 		if (owners->any)
-			cw_owners_want(owners, inode);
+			cw_owners_want(owners, inode, 0);
 		wanted = owners->size ? place(owners, inode) : NULL;
 		if (wanted && wanted->inode)
 			add_owner(owners, wanted, pid, fd);
@@ -185,27 +221,73 @@ static bool scan_process(struct cw_owners *owners, uint32_t pid)
 	return true;
 }
 
+/* About how many descriptors a process has. */
+static uint64_t count_fds(uint32_t pid)
+{
+	char path[64], status[1024];
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	if (cw_file_read(path, status, sizeof(status)) < 0)
+		return 0;
+	at = strstr(status, "\nFDSize:");
+	return at ? strtoull(strchr(at, ':') + 1, NULL, 10) : 0;
+}
+
+static int by_fds(const void *a, const void *b)
+{
+	const struct candidate *left = a, *right = b;
+
+	if (left->fds != right->fds)
+		return left->fds < right->fds ? -1 : 1;
+	return left->pid < right->pid ? -1 : left->pid > right->pid;
+}
+
+/* All processes, those with few descriptors first. */
+static struct candidate *list_candidates(size_t *n)
+{
+	struct candidate *list = NULL;
+	DIR *dir = cw_file_dir("/proc");
+	struct dirent *entry;
+	size_t room = 0;
+	uint64_t pid;
+
+	*n = 0;
+	if (!dir)
+		return NULL;
+	while ((entry = readdir(dir))) {
+		if (!cw_value_number(entry->d_name, INT32_MAX, &pid))
+			continue;
+		list = cw_grow(list, *n, &room, sizeof(*list));
+		list[(*n)++] = (struct candidate){
+			.pid = pid, .fds = count_fds(pid),
+		};
+	}
+	closedir(dir);
+	if (*n)
+		qsort(list, *n, sizeof(*list), by_fds);
+	return list;
+}
+
 /**
  * cw_owners_scan() - find out who has the wanted sockets
  * @owners: the sockets
  *
- * One pass over the descriptors of all processes that may be seen.
+ * One pass over the descriptors of all processes that may be seen; it ends when
+ * there can be no more owners.  To look at a descriptor is what costs, so the
+ * processes that have many come last.
  */
 void cw_owners_scan(struct cw_owners *owners)
 {
-	struct dirent *entry;
-	uint64_t pid;
-	DIR *dir;
+	struct candidate *list;
+	size_t n, i;
 
-	if (!owners->used)
+	if (!owners->open)
 		return;
-	dir = cw_file_dir("/proc");
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		if (cw_value_number(entry->d_name, INT32_MAX, &pid))
-			scan_process(owners, pid);
-	closedir(dir);
+	list = list_candidates(&n);
+	for (i = 0; i < n && owners->open; i++)
+		scan_process(owners, list[i].pid);
+	free(list);
 }
 
 /**

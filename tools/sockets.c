@@ -79,6 +79,23 @@ void cw_sockets_free(struct cw_sockets *sockets)
 }
 
 /**
+ * cw_sockets_want() - look for the processes that have these sockets
+ * @sockets: the sockets
+ * @owners: gets them
+ */
+void cw_sockets_want(const struct cw_sockets *sockets,
+		     struct cw_owners *owners)
+{
+	size_t i;
+
+	for (i = 0; i < sockets->n; i++) {
+		const uint64_t *v = sockets->list[i].v;
+
+		cw_owners_want(owners, v[SOCKET(INODE)], v[SOCKET(FILE_REFS)]);
+	}
+}
+
+/**
  * cw_sockets_owners() - which processes have these sockets
  * @sockets: the sockets
  *
@@ -87,10 +104,8 @@ void cw_sockets_free(struct cw_sockets *sockets)
 struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets)
 {
 	struct cw_owners *owners = cw_owners_new();
-	size_t i;
 
-	for (i = 0; i < sockets->n; i++)
-		cw_owners_want(owners, sockets->list[i].v[SOCKET(INODE)]);
+	cw_sockets_want(sockets, owners);
 	cw_owners_scan(owners);
 	return owners;
 }

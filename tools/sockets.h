@@ -17,6 +17,8 @@ int cw_sockets_get(struct cw *cw, struct cw_nl *nl, const struct cw_netns *ns,
 void cw_sockets_free(struct cw_sockets *sockets);
 void cw_socket_print(struct cw_out *out, const struct cw_socket *sock,
 		     bool line);
+void cw_sockets_want(const struct cw_sockets *sockets,
+		     struct cw_owners *owners);
 struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets);
 
 #endif /* CW_SOCKETS_H */

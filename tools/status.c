@@ -246,13 +246,11 @@ static void print_place(struct cw_out *out, const struct status *all,
 
 static void print(struct cw *cw, struct status *all)
 {
-	size_t i, j;
+	size_t i;
 
 	all->owners = cw_owners_new();
 	for (i = 0; i < all->n; i++)
-		for (j = 0; j < all->places[i].sockets.n; j++)
-			cw_owners_want(all->owners, all->places[i].sockets
-				       .list[j].v[SOCKET(INODE)]);
+		cw_sockets_want(&all->places[i].sockets, all->owners);
 	cw_owners_scan(all->owners);
 	if (cw->opt.all_netns) {
 		cw_out_object(cw->out, NULL);
