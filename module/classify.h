@@ -149,16 +149,17 @@ static inline u64 cw_since(u64 now, u64 then)
  *
  * The difference is right up to 2^32 jiffies (198 days at HZ=250) and too small
  * beyond, so it always is a lower bound.  A stamp that another CPU has just
- * written can lie ahead of @now, by no more than a few ticks.
+ * written can lie ahead of @now, by no more than a few ticks.  Of the first and
+ * the last jiffy together only one may have passed: one less is counted.
  *
- * Return: jiffies.
+ * Return: whole jiffies, a lower bound.
  */
 static inline u32 cw_ack_age(u32 now, u32 stamp)
 {
 	const u32 ahead = 1024;
 	u32 age = now - stamp;
 
-	return age > U32_MAX - ahead ? 0 : age;
+	return age > U32_MAX - ahead || !age ? 0 : age - 1;
 }
 
 #endif /* CW_CLASSIFY_H */
