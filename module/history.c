@@ -38,6 +38,22 @@ static struct history_port *history_new(struct cw_history *h, unsigned long key)
 	return p;
 }
 
+/* The port's row, now the latest; mostly it has been that before. */
+static struct history_port *history_find(struct cw_history *h,
+					 unsigned long key)
+{
+	struct history_port *p = list_first_entry_or_null(&h->recent,
+							  struct history_port,
+							  recent);
+
+	if (p && p->key == key)
+		return p;
+	p = xa_load(&h->ports, key);
+	if (p)
+		list_move(&p->recent, &h->recent);
+	return p;
+}
+
 /**
  * cw_history_add() - a socket was reaped
  * @h: its namespace's history
@@ -54,11 +70,7 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 	struct history_port *p;
 
 	mutex_lock(&h->lock);
-	p = xa_load(&h->ports, key);
-	if (!p)
-		p = history_new(h, key);
-	else if (!list_is_first(&p->recent, &h->recent))
-		list_move(&p->recent, &h->recent);
+	p = history_find(h, key) ?: history_new(h, key);
 	if (p)
 		p->reaped++;
 	else

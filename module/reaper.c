@@ -164,7 +164,8 @@ enum cw_verdict cw_reap(struct cw_net *cn, struct cw_snap *snap,
 	if (verdict != CW_VERDICT_REAP)
 		return verdict;
 	READ_ONCE(sk->sk_prot)->diag_destroy(sk, err);
-	cw_track_unclaim(sk, snap->spell, &abort);
+	if (!abort.done)	/* by the event, which has taken the entry out */
+		cw_track_unclaim(sk, snap->spell, &abort);
 	if (!abort.done)
 		return CW_VERDICT_CHANGED;
 	cw_history_add(&cn->history, dir, cw_snap_service_port(snap));

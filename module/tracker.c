@@ -692,8 +692,8 @@ bool cw_track_empty(struct cw_net *cn)
  * Context: process context with softirqs off.
  *
  * Return: whether the spell still lasts, is not claimed by somebody else, and
- * @want says yes.  Then the caller, unless it only asked, aborts and calls
- * cw_track_unclaim().
+ * @want says yes.  Then the caller, unless it only asked, aborts, and calls
+ * cw_track_unclaim() unless the abort has ended the spell.
  */
 bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 		    struct cw_abort *abort)
