@@ -208,7 +208,7 @@ class Faults(Case):
 
     def part(self, number, step):
         """Of so many allocations, all or those at both ends and one in STEP between."""
-        most = ktap.count(400, 60)
+        most = ktap.count(400, 40)
         if ALL or number <= 2 * most:
             return range(1, number + 1)
         return (list(range(1, most)) + list(range(most, number - most, step))
@@ -221,7 +221,7 @@ class Faults(Case):
         """
         if not cw.module_file():
             self.skipTest("CW_MODULE_DIR does not name a directory with the module")
-        # of single pages the kernel's own loader takes most, and prints a trace of it
+        # of single pages the kernel's own loader takes most
         self.set("fail_page_alloc/min-order", 1)
         self.addCleanup(self._module_as_before)
         self.assertEqual(cw.unload(), "")
@@ -245,7 +245,7 @@ class Faults(Case):
         number = self.allocations(load)
         print(f"# load: {number} allocations", flush=True)
         self.assertEqual(cw.unload(), "")
-        self.each("load", load, check, points=self.part(number, 97))
+        self.each("load", load, check, points=self.part(number, 997))
         self.assertFalse(net.aborted(spell.app, 0))
 
     def test_namespace(self):
