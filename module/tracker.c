@@ -286,6 +286,13 @@ static void entries_free(struct hlist_head *list)
 	}
 }
 
+/* Return: @n, or 0 if memory is short. */
+static int entries_alloc(struct cw_entry **list, unsigned int n)
+{
+	return kmem_cache_alloc_bulk(entry_cache, GFP_KERNEL | __GFP_NOWARN, n,
+				     (void **)list);
+}
+
 /* When this returns, whoever takes an entry has it admitted. */
 static void pool_tighten(void)
 {
@@ -296,27 +303,21 @@ static void pool_tighten(void)
 /* Allocates up to POOL_BATCH of @want entries and puts them into the pool. */
 static bool pool_grow(struct cw_shard *sh, s32 want)
 {
-	HLIST_HEAD(list);
+	struct cw_entry *list[POOL_BATCH];
 	s32 n, i;
 
-	want = min(want, POOL_BATCH);
+	if (want <= 0)
+		return true;
 	if (!tight && existing + POOL_BATCH > max_used)
 		pool_tighten();
-	for (n = 0; n < want; n++) {
-		struct cw_entry *e = kmem_cache_alloc(entry_cache,
-						      GFP_KERNEL | __GFP_NOWARN);
-
-		if (!e)
-			break;
-		hlist_add_head(&e->hash, &list);
-	}
+	n = entries_alloc(list, min(want, POOL_BATCH));
 	raw_spin_lock_irq(&sh->lock);
 	for (i = 0; i < n; i++)
-		hlist_add_head(&list_pop(&list)->hash, &sh->pool);
+		hlist_add_head(&list[i]->hash, &sh->pool);
 	sh->free += n;
 	raw_spin_unlock_irq(&sh->lock);
 	existing += n;
-	return n || want <= 0;
+	return n;
 }
 
 /* Takes up to POOL_BATCH of @surplus entries out of the pool and frees them. */
@@ -339,6 +340,39 @@ static void pool_shrink(struct cw_shard *sh, s32 surplus)
 }
 
 /*
+ * Trades a pool for entries from slabs in use: what a crowd has left in it lies
+ * scattered, and each keeps a page that is otherwise free.
+ */
+static void pool_renew(struct cw_shard *sh)
+{
+	s32 want = pool_target(sh), n, got, had, i;
+	struct cw_entry *list[POOL_BATCH];
+	HLIST_HEAD(fresh);
+	HLIST_HEAD(old);
+
+	if (!tight && existing + want > max_used)
+		pool_tighten();
+	for (n = 0; n < want; n += got) {
+		got = entries_alloc(list, min(want - n, POOL_BATCH));
+		if (!got) {
+			entries_free(&fresh);
+			return;
+		}
+		for (i = 0; i < got; i++)
+			hlist_add_head(&list[i]->hash, &fresh);
+		cond_resched();
+	}
+	raw_spin_lock_irq(&sh->lock);
+	hlist_move_list(&sh->pool, &old);
+	hlist_move_list(&fresh, &sh->pool);
+	had = sh->free;
+	sh->free = n;
+	raw_spin_unlock_irq(&sh->lock);
+	existing += n - had;
+	entries_free(&old);
+}
+
+/*
  * Brings every pool to its target: grows the low ones, and shrinks those that
  * have more than twice as much if @trim.  Return: false if memory was short.
  */
@@ -350,11 +384,15 @@ static bool pool_balance(bool trim)
 	mutex_lock(&pool_mutex);
 	for (i = 0; i < CW_SHARDS; i++) {
 		struct cw_shard *sh = &shards[i];
+		bool trimmed = false;
 
 		while (trim && READ_ONCE(sh->free) > 2 * pool_target(sh)) {
 			pool_shrink(sh, READ_ONCE(sh->free) - pool_target(sh));
+			trimmed = true;
 			cond_resched();
 		}
+		if (trimmed)
+			pool_renew(sh);
 		while (ok && READ_ONCE(sh->free) < pool_target(sh)) {
 			ok = pool_grow(sh, pool_target(sh) - READ_ONCE(sh->free));
 			cond_resched();

@@ -32,12 +32,14 @@ static bool walk_stopped = true;
  * struct walk - one walk
  * @sk: sockets to adopt, each with a reference
  * @n: how many
+ * @first: hardly any are tracked yet
  * @busy: one was in use and could not be adopted
  * @full: one could not be adopted for want of room
  */
 struct walk {
 	struct sock *sk[CW_BATCH];
 	unsigned int n;
+	bool first;
 	bool busy;
 	bool full;
 };
@@ -73,6 +75,28 @@ static void walk_flush(struct walk *w)
 }
 
 /*
+ * Is there anything in CLOSE_WAIT?  Says yes too if it has strayed into another
+ * bucket, following a socket that went there.
+ */
+static bool walk_worth_it(struct inet_hashinfo *h, unsigned int bucket)
+{
+	struct hlist_nulls_node *node;
+	struct sock *sk;
+	bool found = false;
+
+	rcu_read_lock();
+	sk_nulls_for_each_rcu(sk, node, &h->ehash[bucket].chain) {
+		found = READ_ONCE(sk->sk_state) == TCP_CLOSE_WAIT;
+		if (found)
+			break;
+	}
+	if (!found)
+		found = get_nulls_value(node) != bucket;
+	rcu_read_unlock();
+	return found;
+}
+
+/*
  * Collects from one bucket, from its @skip-th candidate on.  TIME_WAIT and
  * NEW_SYN_RECV sockets are in the table too, and are much smaller than struct
  * sock: nothing but struct sock_common may be read before the state says that
@@ -93,7 +117,7 @@ static unsigned int walk_bucket(struct walk *w, struct inet_hashinfo *h,
 		if (sk->sk_state != TCP_CLOSE_WAIT ||
 		    sk->sk_protocol != IPPROTO_TCP)
 			continue;
-		if (seen++ < skip || cw_tracked(sk))
+		if (seen++ < skip || (!w->first && cw_tracked(sk)))
 			continue;
 		if (w->n == CW_BATCH) {
 			seen--;
@@ -113,7 +137,7 @@ static void walk_table(struct walk *w, struct inet_hashinfo *h)
 	for (bucket = 0; bucket <= h->ehash_mask; bucket++) {
 		if (!(bucket % 1024))
 			cond_resched();
-		if (hlist_nulls_empty(&h->ehash[bucket].chain))
+		if (!walk_worth_it(h, bucket))
 			continue;
 		if (READ_ONCE(walk_stopped))
 			break;
@@ -191,7 +215,7 @@ void cw_walk_request(void)
  */
 void cw_walk_start(bool periodic)
 {
-	struct walk w = {};
+	struct walk w = { .first = true };
 
 	walk_periodic = periodic;
 	WRITE_ONCE(walk_stopped, false);

@@ -31,7 +31,7 @@ TOOL = "/payload/tools/cwctl"
 OUT = "/tmp/out"
 SERVICE, LEAKY = 8080, 8081
 PROC = "/proc/net/tcp_close_wait"
-EVENTS = 500
+EVENTS = 2000
 SS = "ss -tnH state close-wait"
 
 
@@ -310,13 +310,12 @@ def slab():
 
 
 def growth_rows(leaky, meter, n):
-    unload()
     leak(leaky, n)
     for run in range(1, RUNS + 1):
+        unload()
         command(meter, "growth", "ss", n, run, SS, n)
         record("growth", "short-without", n, run, meter("churn", EVENTS, SERVICE))
-    load()
-    for run in range(1, RUNS + 1):
+        load()
         record("growth", "short-with", n, run, meter("churn", EVENTS, SERVICE))
     for name in ("ports", "sockets"):
         for run, value in enumerate(meter("read", RUNS, f"{PROC}/{name}"), 1):

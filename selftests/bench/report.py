@@ -189,7 +189,7 @@ def idle_row(m):
 def event_cost(m, n):
     """Of a spell's two events, and of the connection's other transitions."""
     key = "growth", "short-{}", n
-    return (m.median(key[0], "short-with", n) - m.median(key[0], "short-without", n)) / 500
+    return (m.median(key[0], "short-with", n) - m.median(key[0], "short-without", n)) / 2000
 
 
 @row(("growth", "reap", SIZES[-1]))
