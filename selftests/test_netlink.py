@@ -683,7 +683,7 @@ class Reap(Case):
     def test_requester_goes_away(self):
         """The request ends with the socket from which it came."""
         number = ktap.count(4000, 300)
-        self.bulk(number)
+        self.bulk(number, half=True)
         gone = genl.Socket()
         gone.ask_reap(all=True)
         gone.close()
