@@ -286,11 +286,11 @@ static void entries_free(struct hlist_head *list)
 	}
 }
 
-/* Return: @n, or 0 if memory is short. */
+/* Return: @n, or 0 if memory is short; 7.2 tells only whether it had them. */
 static int entries_alloc(struct cw_entry **list, unsigned int n)
 {
 	return kmem_cache_alloc_bulk(entry_cache, GFP_KERNEL | __GFP_NOWARN, n,
-				     (void **)list);
+				     (void **)list) ? n : 0;
 }
 
 /* When this returns, whoever takes an entry has it admitted. */
