@@ -286,7 +286,7 @@ static void entries_free(struct hlist_head *list)
 	}
 }
 
-/* Return: @n, or 0 if memory is short; 7.2 tells only whether it had them. */
+/* Return: @n, or 0 if memory is short; newer kernels tell only whether it was. */
 static int entries_alloc(struct cw_entry **list, unsigned int n)
 {
 	return kmem_cache_alloc_bulk(entry_cache, GFP_KERNEL | __GFP_NOWARN, n,
