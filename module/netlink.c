@@ -7,6 +7,8 @@
  * between two messages.  While a dump is under way netlink keeps the namespace,
  * by the requester's socket, and this module.
  */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
@@ -379,7 +381,7 @@ static int reap_ask(struct sk_buff *skb, struct genl_info *info)
 	struct cw_request *rq;
 	int err = -ENOMEM;
 
-	rq = kzalloc(sizeof(*rq), GFP_KERNEL_ACCOUNT);
+	rq = kvzalloc(sizeof(*rq), GFP_KERNEL_ACCOUNT);
 	if (!rq)
 		return err;
 	rq->answer = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -395,14 +397,31 @@ static int reap_ask(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int put_reaped(struct sk_buff *skb,
+		      const struct cw_reaped_socket *reaped)
+{
+	struct nlattr *nest = nla_nest_start(skb, A(REAPED_SOCKET));
+	int err = -EMSGSIZE;
+
+	if (nest)
+		err = put_u64(skb, A(SOCKET_INODE), reaped->inode,
+			      A(SOCKET_PAD)) ?:
+		      nla_put_u32(skb, A(SOCKET_FILE_REFS), reaped->file_refs);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+/* With all that is shown it is 2 KiB long. */
 static int put_answer(struct sk_buff *skb, const struct cw_request *rq)
 {
+	const u32 reaped = rq->count[CW_VERDICT_REAP];
 	struct nlattr *nest;
 	int err;
 	u32 i;
 
 	err = nla_put_u32(skb, A(MATCHED), rq->matched) ?:
-	      nla_put_u32(skb, A(REAPED), rq->count[CW_VERDICT_REAP]);
+	      nla_put_u32(skb, A(REAPED), reaped);
 	if (!err && rq->dry_run)
 		err = nla_put_flag(skb, A(DRY_RUN));
 	if (!err && rq->error)
@@ -414,6 +433,12 @@ static int put_answer(struct sk_buff *skb, const struct cw_request *rq)
 		err = nla_put_u32(skb, A(SKIPPED_UNACCEPTED) + i -
 				  CW_VERDICT_UNACCEPTED, rq->count[i]);
 	nla_nest_end(skb, nest);
+	if (err || rq->dry_run)
+		return err;
+	err = nla_put_u32(skb, A(PORTS_FREED),
+			  bitmap_weight(rq->freed, CW_NPORTS));
+	for (i = 0; i < min_t(u32, reaped, CW_REAPED_SHOWN) && !err; i++)
+		err = put_reaped(skb, &rq->shown[i]);
 	return err;
 }
 

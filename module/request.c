@@ -3,7 +3,9 @@
  * Reaping on request: asked for in a netlink handler, done by a work, so that
  * nobody else's netlink waits for it.
  */
+#include <linux/bitops.h>
 #include <linux/errno.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -21,6 +23,21 @@ static bool request_over(const struct cw_request *rq)
 	return sock_flag(rq->sk, SOCK_DEAD) || cw_reaper_stopped();
 }
 
+/* What the requester is told of one that was reaped. */
+static void request_note(struct cw_request *rq, const struct cw_snap *snap)
+{
+	const u32 at = rq->count[CW_VERDICT_REAP];
+	struct sock *sk = snap->sk;
+
+	if (cw_snap_port_freed(snap))
+		__set_bit(snap->flow.lport, rq->freed);
+	if (at < CW_REAPED_SHOWN)
+		rq->shown[at] = (struct cw_reaped_socket) {
+			.inode = sock_i_ino(sk),
+			.file_refs = cw_sock_file_refs(sk),
+		};
+}
+
 static void request_one(struct cw_net *cn, struct cw_request *rq,
 			struct cw_snap *snap)
 {
@@ -36,6 +53,8 @@ static void request_one(struct cw_net *cn, struct cw_request *rq,
 	else
 		verdict = cw_reap(cn, snap, CW_STAT_REAPED_REQUEST,
 				  ECONNABORTED, cw_filter_may, &rq->filter);
+	if (verdict == CW_VERDICT_REAP && !rq->dry_run)
+		request_note(rq, snap);
 	rq->count[verdict]++;
 }
 
@@ -123,7 +142,7 @@ void cw_request_free(struct cw_request *rq)
 	kfree_skb(rq->answer);
 	if (rq->sk)
 		sock_put(rq->sk);
-	kfree(rq);
+	kvfree(rq);
 }
 
 /**

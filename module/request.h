@@ -3,6 +3,7 @@
 #ifndef CW_REQUEST_H
 #define CW_REQUEST_H
 
+#include <linux/bitmap.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -13,6 +14,19 @@
 struct cw_net;
 struct sk_buff;
 struct sock;
+
+#define CW_REAPED_SHOWN	64	/* what is told one by one in an answer */
+#define CW_NPORTS	65536
+
+/**
+ * struct cw_reaped_socket - a connection that was reaped
+ * @inode: of the file, 0 if that has gone
+ * @file_refs: references to it
+ */
+struct cw_reaped_socket {
+	u64 inode;
+	u32 file_refs;
+};
 
 /**
  * struct cw_request - what somebody wants to be reaped, and what came of it
@@ -27,6 +41,8 @@ struct sock;
  * @error: ended early, positive errno
  * @matched: how many sockets matched
  * @count: of those that were tried, how many had each outcome
+ * @freed: ephemeral ports that were given back
+ * @shown: the first that were reaped
  * @snap: the sockets at hand
  */
 struct cw_request {
@@ -40,6 +56,8 @@ struct cw_request {
 	int error;
 	u32 matched;
 	u32 count[CW_NVERDICT];
+	DECLARE_BITMAP(freed, CW_NPORTS);
+	struct cw_reaped_socket shown[CW_REAPED_SHOWN];
 	struct cw_snap snap[CW_BATCH];
 };
 

@@ -84,6 +84,20 @@ u16 cw_snap_service_port(const struct cw_snap *snap)
 }
 
 /**
+ * cw_snap_port_freed() - has the abort given the local port back?
+ * @snap: a copy of its entry from before the abort, its direction decided
+ *
+ * Context: any.
+ *
+ * Return: whether the port was an outgoing connection's and the kernel had chosen
+ * it; one that the application bound stays until it closes the socket.
+ */
+bool cw_snap_port_freed(const struct cw_snap *snap)
+{
+	return snap->flags & CW_F_OUT && !READ_ONCE(inet_sk(snap->sk)->inet_num);
+}
+
+/**
  * cw_sock_cookie() - the socket's cookie, as SO_COOKIE and ss -e show it
  * @sk: a socket; gets a cookie if it has none
  *

@@ -41,6 +41,7 @@ static inline enum cw_dir cw_snap_decided_dir(const struct cw_snap *snap)
 
 enum cw_dir cw_snap_dir(struct cw_snap *snap);
 u16 cw_snap_service_port(const struct cw_snap *snap);
+bool cw_snap_port_freed(const struct cw_snap *snap);
 u64 cw_sock_cookie(struct sock *sk);
 u32 cw_sock_file_refs(struct sock *sk);
 u64 cw_sock_cgroup(const struct sock *sk);

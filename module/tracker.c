@@ -119,7 +119,7 @@ static DECLARE_DELAYED_WORK(trim_work, pool_trim);
 static DEFINE_MUTEX(pool_mutex);	/* serialises pool_balance() */
 static u64 existing;			/* entries allocated; under pool_mutex */
 
-#define POOL_MIN	256		/* free entries in a shard at rest */
+#define POOL_MIN	256		/* free entries in a shard at first */
 #define POOL_MAX	4096
 #define POOL_BATCH	64
 
@@ -300,17 +300,15 @@ static void pool_tighten(void)
 	shards_pass();
 }
 
-/* Allocates up to POOL_BATCH of @want entries and puts them into the pool. */
-static bool pool_grow(struct cw_shard *sh, s32 want)
+/* Allocates POOL_BATCH entries and puts them into the pool. */
+static bool pool_grow(struct cw_shard *sh)
 {
 	struct cw_entry *list[POOL_BATCH];
 	s32 n, i;
 
-	if (want <= 0)
-		return true;
 	if (!tight && existing + POOL_BATCH > max_used)
 		pool_tighten();
-	n = entries_alloc(list, min(want, POOL_BATCH));
+	n = entries_alloc(list, POOL_BATCH);
 	raw_spin_lock_irq(&sh->lock);
 	for (i = 0; i < n; i++)
 		hlist_add_head(&list[i]->hash, &sh->pool);
@@ -373,8 +371,8 @@ static void pool_renew(struct cw_shard *sh)
 }
 
 /*
- * Brings every pool to its target: grows the low ones, and shrinks those that
- * have more than twice as much if @trim.  Return: false if memory was short.
+ * Brings every pool near its target: grows the low ones, by whole batches, and
+ * shrinks those that have more than twice as much if @trim.  Return: false if memory was short.
  */
 static bool pool_balance(bool trim)
 {
@@ -393,8 +391,8 @@ static bool pool_balance(bool trim)
 		}
 		if (trimmed)
 			pool_renew(sh);
-		while (ok && READ_ONCE(sh->free) < pool_target(sh)) {
-			ok = pool_grow(sh, pool_target(sh) - READ_ONCE(sh->free));
+		while (ok && READ_ONCE(sh->free) + POOL_BATCH <= pool_target(sh)) {
+			ok = pool_grow(sh);
 			cond_resched();
 		}
 	}
@@ -415,7 +413,7 @@ static void pool_trim(struct work_struct *work)
 }
 
 /**
- * cw_tracker_fill() - bring the pools to their targets now
+ * cw_tracker_fill() - bring the pools near their targets now
  *
  * Context: process context, may sleep.
  *

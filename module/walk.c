@@ -50,14 +50,12 @@ struct walk {
  */
 static void walk_adopt(struct walk *w, struct sock *sk)
 {
-	local_bh_disable();
 	bh_lock_sock(sk);
 	if (sock_owned_by_user(sk))
 		w->busy = true;
 	else if (sk->sk_state == TCP_CLOSE_WAIT && !cw_track_adopt(sk))
 		w->full = true;
 	bh_unlock_sock(sk);
-	local_bh_enable();
 }
 
 static void walk_flush(struct walk *w)
@@ -66,10 +64,12 @@ static void walk_flush(struct walk *w)
 
 	if (w->n)
 		cw_tracker_fill();
+	local_bh_disable();
 	for (i = 0; i < w->n; i++) {
 		walk_adopt(w, w->sk[i]);
 		sock_put(w->sk[i]);
 	}
+	local_bh_enable();
 	w->n = 0;
 	cond_resched();
 }

@@ -434,14 +434,33 @@ class Reap(Case):
         out = self.text("reap", "--dir", "out")
         self.assertRegex(
             out.replace("\n", " "),
-            r"\A1 connection reset, 1 ephemeral port free \(unless the application bound it "
-            r"itself\); 1 descriptor is still open in \S+ \(pid %d\) \Z" % os.getpid())
+            r"\A1 connection reset, 1 ephemeral port free; 1 descriptor is still open in "
+            r"\S+ \(pid %d\) \Z" % os.getpid())
         client.peer.close()
         self.keep(net.listener(port=port))      # it really is
         self.spell("held", self.listener(port=8080))
         out = self.text("reap", "--dir", "in")
         self.assertNotIn("port", out)
         self.assertIn("1 descriptor is still open", out)
+
+    def test_still_open_elsewhere(self):
+        """Every process that has one, with its number, the most first."""
+        lsn = self.listener()
+        spells = [self.spell("held", lsn) for _ in range(3)]
+        child = kernel.Child(lambda: spells[0].app.close(), stay=True)
+        self.addCleanup(child.release)
+        self.assertRegex(
+            self.text("reap", "--all").replace("\n", " "),
+            r"\A3 connections reset; 3 descriptors are still open in \S+ \(pid %d\), "
+            r"2 in \S+ \(pid %d\) \Z" % (os.getpid(), child.pid))
+
+    def test_still_open_of_many(self):
+        """Nobody looks at all of their descriptors: who, not how many."""
+        self.bulk(100)
+        self.assertRegex(
+            self.text("reap", "--all").replace("\n", " "),
+            r"\A100 connections reset; descriptors are still open in \S+ \(pid %d\) \Z"
+            % os.getpid())
 
     def test_by_pid(self):
         mine = [self.spell("held") for _ in range(3)]

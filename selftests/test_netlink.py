@@ -584,6 +584,47 @@ class Reap(Case):
             self.assertFalse(net.aborted(spell.app, 0))
         del waiting
 
+    def test_ports_freed(self):
+        """Those that the kernel has chosen, each once; not what the application bound."""
+        one, two = self.listener(port=3306), self.listener(port=3307)
+        chosen = self.spell(lsn=one, direction="out")
+        port = chosen.app.getsockname()[1]
+        self.spell(lsn=two, direction="out", bind=("127.0.0.1", 45000))
+        self.spell(lsn=one)
+        nl = self.client()
+        self.assertNotIn("ports-freed", nl.reap(all=True, dry_run=True))
+        answer = nl.reap(all=True)
+        self.assert_answer(answer, 3, 3)
+        self.assertEqual(answer["ports-freed"], 1)
+        chosen.peer.close()
+        self.keep(net.listener(port=port))
+        self.assertEqual(nl.reap(all=True)["ports-freed"], 0)
+
+    def test_port_that_two_share_is_freed_once(self):
+        with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as f:
+            f.write("40001 40001")
+        for port in (3306, 3307):
+            spell = self.spell(lsn=self.listener(port=port), direction="out")
+            self.assertEqual(spell.app.getsockname()[1], 40001)
+        self.assertEqual(self.client().reap(all=True)["ports-freed"], 1)
+
+    def test_reaped_sockets(self):
+        spells = [self.spell() for _ in range(3)] + [self.spell("unaccepted")]
+        self.addCleanup(os.close, os.dup(spells[0].app.fileno()))
+        nl = self.client()
+        self.assertNotIn("reaped-socket", nl.reap(all=True, dry_run=True))
+        shown = nl.reap(all=True)["reaped-socket"]
+        self.assertCountEqual(shown, [
+            {"inode": os.fstat(spell.app.fileno()).st_ino, "file-refs": refs}
+            for spell, refs in zip(spells, (2, 1, 1))])
+
+    def test_many_reaped_sockets(self):
+        held = {os.fstat(app.fileno()).st_ino for app in self.bulk(100)}
+        shown = self.client().reap(all=True)["reaped-socket"]
+        self.assertEqual(len(shown), 64)
+        self.assertLessEqual({sock["inode"] for sock in shown}, held)
+        self.assertEqual(len({sock["inode"] for sock in shown}), 64)
+
     def test_limit(self):
         self.bulk(10)
         nl = self.client()

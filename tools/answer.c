@@ -316,6 +316,22 @@ bool cw_answer_stats(const struct nlmsghdr *nlh, struct cw_stats *stats)
 	return true;
 }
 
+/* More than the kernel is known to show are left out. */
+static bool reaped_socket(const struct nlattr *nest, struct cw_reaped *reaped)
+{
+	struct cw_socket sock = { 0 };
+	unsigned int at = reaped->n_shown;
+
+	if (!read_socket(nest, &sock))
+		return false;
+	if (at == CW_REAPED_SHOWN)
+		return true;
+	reaped->shown[at].inode = sock.v[TCP_CLOSE_WAIT_A_SOCKET_INODE];
+	reaped->shown[at].refs = sock.v[TCP_CLOSE_WAIT_A_SOCKET_FILE_REFS];
+	reaped->n_shown++;
+	return true;
+}
+
 /**
  * cw_answer_reaped() - what a request to reap has done
  * @nlh: message of our family, long enough for its headers
@@ -338,6 +354,12 @@ bool cw_answer_reaped(const struct nlmsghdr *nlh, struct cw_reaped *reaped)
 			break;
 		case TCP_CLOSE_WAIT_A_ERROR:
 			good = cw_answer_uint(attr, &reaped->error);
+			break;
+		case TCP_CLOSE_WAIT_A_PORTS_FREED:
+			good = cw_answer_uint(attr, &reaped->ports);
+			break;
+		case TCP_CLOSE_WAIT_A_REAPED_SOCKET:
+			good = reaped_socket(attr, reaped);
 			break;
 		case TCP_CLOSE_WAIT_A_SKIPPED:
 			good = numbers(attr, reaped->skipped,

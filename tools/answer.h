@@ -52,18 +52,29 @@ struct cw_stats {
 	char version[64];
 };
 
+#define CW_REAPED_SHOWN 64
+
 /**
  * struct cw_reaped - what a request to reap has done
  * @error: errno if it had to end early, else 0
  * @matched: how many sockets matched
  * @reaped: how many were reaped
+ * @ports: how many ephemeral ports these have given back
  * @skipped: how many were left alone, by reason
+ * @shown: the first that were reaped: inode and references to its file
+ * @n_shown: how many of these there are
  */
 struct cw_reaped {
 	uint64_t error;
 	uint64_t matched;
 	uint64_t reaped;
+	uint64_t ports;
 	uint64_t skipped[TCP_CLOSE_WAIT_A_SKIPPED_MAX + 1];
+	struct {
+		uint64_t inode;
+		uint64_t refs;
+	} shown[CW_REAPED_SHOWN];
+	unsigned int n_shown;
 };
 
 struct cw_event {

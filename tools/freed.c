@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The kernel tells how many it has reaped, not which.  They are among those that
- * were in CLOSE_WAIT before and are not any more; some of these the application
- * may have closed itself, but then no descriptor of them is left.
- */
 #include <stdlib.h>
-#include <string.h>
 
 #include "alloc.h"
 #include "freed.h"
 #include "holders.h"
-#include "policy.h"
+#include "sockets.h"
 
 #define SOCKET(name) TCP_CLOSE_WAIT_A_SOCKET_##name
 
 #define SHOWN 3		/* processes that are named */
 
+/**
+ * struct cw_freed - what several requests have freed
+ * @sockets: of those that were reaped the ones that are known
+ * @reaped: how many were reaped
+ * @ports: how many ephemeral ports are free
+ */
 struct cw_freed {
-	struct cw_sockets gone;
+	struct cw_sockets sockets;
+	uint64_t reaped;
 	uint64_t ports;
 };
 
@@ -28,77 +29,38 @@ struct cw_freed *cw_freed_new(void)
 
 void cw_freed_free(struct cw_freed *freed)
 {
-	cw_sockets_free(&freed->gone);
+	cw_sockets_free(&freed->sockets);
 	free(freed);
 }
 
-static int by_cookie(const void *a, const void *b)
-{
-	const struct cw_socket *left = a, *right = b;
-	uint64_t l = left->v[SOCKET(COOKIE)], r = right->v[SOCKET(COOKIE)];
-
-	return l < r ? -1 : l > r;
-}
-
-/*
- * Did the kernel choose the local port?  So it looks; what it cannot tell is a
- * port from the same range that the application bound itself.
- */
-static bool is_ephemeral(const struct cw_socket *sock,
-			 const struct cw_range *range)
-{
-	uint64_t port = sock->v[SOCKET(LOCAL_PORT)];
-
-	return sock->v[SOCKET(DIR)] == TCP_CLOSE_WAIT_DIR_OUT &&
-	       port >= range->first && port <= range->last;
-}
-
 /**
- * cw_freed_add() - the sockets that have gone in one namespace
- * @freed: they are added to these
- * @before: those in CLOSE_WAIT before the reap
- * @after: those after it
- * @err: gets what goes wrong
- *
- * Return: exit status.
+ * cw_freed_add() - one more request has been answered
+ * @freed: all of them
+ * @reaped: the answer
  */
-int cw_freed_add(struct cw_freed *freed, const struct cw_sockets *before,
-		 const struct cw_sockets *after, struct cw_error *err)
+void cw_freed_add(struct cw_freed *freed, const struct cw_reaped *reaped)
 {
-	struct cw_sockets *gone = &freed->gone;
-	struct cw_range range;
-	bool used[UINT16_MAX + 1] = { false };
-	int status = cw_ephemeral_read(&range, err);
+	struct cw_sockets *to = &freed->sockets;
+	unsigned int i;
+
+	freed->reaped += reaped->reaped;
+	freed->ports += reaped->ports;
+	for (i = 0; i < reaped->n_shown; i++) {
+		struct cw_socket sock = { 0 };
+
+		sock.v[SOCKET(INODE)] = reaped->shown[i].inode;
+		sock.v[SOCKET(FILE_REFS)] = reaped->shown[i].refs;
+		to->list = cw_grow(to->list, to->n, &to->room, sizeof(sock));
+		to->list[to->n++] = sock;
+	}
+}
+
+/* Who has how many descriptors of the sockets. */
+static void print_counts(struct cw_out *out, const struct cw_holder *holders,
+			 size_t n)
+{
 	size_t i;
 
-	if (status)
-		return status;
-	if (after->n)
-		qsort(after->list, after->n, sizeof(*after->list), by_cookie);
-	for (i = 0; i < before->n; i++) {
-		const struct cw_socket *sock = &before->list[i];
-		uint16_t port = sock->v[SOCKET(LOCAL_PORT)];
-
-		if (after->n && bsearch(sock, after->list, after->n,
-					sizeof(*sock), by_cookie))
-			continue;
-		gone->list = cw_grow(gone->list, gone->n, &gone->room,
-				     sizeof(*sock));
-		gone->list[gone->n++] = *sock;
-		freed->ports += is_ephemeral(sock, &range) && !used[port];
-		used[port] |= is_ephemeral(sock, &range);
-	}
-	return CW_DONE;
-}
-
-/* Descriptors that are still open; false if none is to be seen. */
-static bool print_holders(struct cw_out *out, const struct cw_sockets *sockets)
-{
-	struct cw_owners *owners = cw_sockets_owners(sockets);
-	struct cw_holder *holders;
-	size_t n, i;
-
-	holders = cw_holders_find(sockets->list, sockets->n, owners, &n);
 	for (i = 0; i < n && i < SHOWN; i++)
 		cw_out_text(out, "%s%ju%s in %s (pid %u)",
 			    i ? ", " : "; ", (uintmax_t)holders[i].fds,
@@ -106,33 +68,53 @@ static bool print_holders(struct cw_out *out, const struct cw_sockets *sockets)
 			    " descriptor is still open" :
 			    " descriptors are still open",
 			    holders[i].process->comm, holders[i].process->pid);
-	if (n > SHOWN)
-		cw_out_text(out, ", and others in %zu more processes",
-			    n - SHOWN);
-	free(holders);
-	cw_owners_free(owners);
-	return n;
+}
+
+/* Only who: of most sockets nobody has looked. */
+static void print_names(struct cw_out *out, const struct cw_holder *holders,
+			size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && i < SHOWN; i++)
+		cw_out_text(out, "%s%s (pid %u)",
+			    i ? ", " : "; descriptors are still open in ",
+			    holders[i].process->comm, holders[i].process->pid);
 }
 
 /**
  * cw_freed_print() - say what is free now, and what is not
- * @freed: what has gone
- * @reaped: how many were reaped
+ * @freed: what was done
  * @out: where to
+ *
+ * To count the descriptors each one of every process has to be looked at, which
+ * takes longer than to reap, so where many were reaped this is left.
  */
-void cw_freed_print(struct cw_freed *freed, uint64_t reaped,
-		    struct cw_out *out)
+void cw_freed_print(const struct cw_freed *freed, struct cw_out *out)
 {
-	uint64_t ports = freed->ports < reaped ? freed->ports : reaped;
+	const struct cw_sockets *sockets = &freed->sockets;
+	const bool all = sockets->n == freed->reaped;
+	struct cw_owners *owners;
+	struct cw_holder *holders;
+	size_t n;
 
-	if (!reaped)
+	if (!freed->reaped)
 		return;
-	if (ports)
-		cw_out_text(out, ", %ju ephemeral %s itself)", (uintmax_t)ports,
-			    ports == 1 ?
-			    "port free (unless the application bound it" :
-			    "ports free (unless the application bound them");
-	if (!print_holders(out, &freed->gone))
+	if (freed->ports)
+		cw_out_text(out, ", %ju ephemeral %s", (uintmax_t)freed->ports,
+			    freed->ports == 1 ? "port free" : "ports free");
+	owners = cw_sockets_owners(sockets, !all);
+	holders = cw_holders_find(sockets->list, sockets->n, owners, &n);
+	if (all)
+		print_counts(out, holders, n);
+	else
+		print_names(out, holders, n);
+	if (n > SHOWN)
+		cw_out_text(out, ", and others in %zu more processes",
+			    n - SHOWN);
+	if (!n)
 		cw_out_text(out, "; %s until the application closes them",
 			    "the descriptors, which cannot be seen from here, stay open");
+	free(holders);
+	cw_owners_free(owners);
 }

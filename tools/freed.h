@@ -3,16 +3,14 @@
 #ifndef CW_FREED_H
 #define CW_FREED_H
 
+#include "answer.h"
 #include "out.h"
-#include "sockets.h"
 
 struct cw_freed;
 
 struct cw_freed *cw_freed_new(void);
 void cw_freed_free(struct cw_freed *freed);
-int cw_freed_add(struct cw_freed *freed, const struct cw_sockets *before,
-		 const struct cw_sockets *after, struct cw_error *err);
-void cw_freed_print(struct cw_freed *freed, uint64_t reaped,
-		    struct cw_out *out);
+void cw_freed_add(struct cw_freed *freed, const struct cw_reaped *reaped);
+void cw_freed_print(const struct cw_freed *freed, struct cw_out *out);
 
 #endif /* CW_FREED_H */

@@ -93,7 +93,7 @@ static void print_socket(struct cw_out *out, const struct cw_socket *sock,
 static void print(struct cw *cw, const struct cw_sockets *sockets)
 {
 	struct names names = {
-		.owners = cw_sockets_owners(sockets),
+		.owners = cw_sockets_owners(sockets, false),
 		.groups = cw_cgroups_load(),
 	};
 	unsigned int skip = !cw->opt.all_netns;

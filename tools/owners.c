@@ -36,13 +36,14 @@ struct candidate {
  * @used: of those
  * @open: sockets of which not every owner was found yet
  * @any: every socket is wanted
+ * @some: of each process the first descriptor found will do
  * @owners: from 1 on
  * @processes: those that have one of the sockets
  */
 struct cw_owners {
 	struct wanted *wanted;
 	size_t size, used, open;
-	bool any;
+	bool any, some;
 	struct cw_owner *owners;
 	size_t n_owners, owners_room;
 	struct cw_process *processes;
@@ -214,8 +215,11 @@ static bool scan_process(struct cw_owners *owners, uint32_t pid)
 		if (owners->any)
 			cw_owners_want(owners, inode, 0);
 		wanted = owners->size ? place(owners, inode) : NULL;
-		if (wanted && wanted->inode)
-			add_owner(owners, wanted, pid, fd);
+		if (!wanted || !wanted->inode)
+			continue;
+		add_owner(owners, wanted, pid, fd);
+		if (owners->some)
+			break;
 	}
 	closedir(dir);
 	return true;
@@ -272,16 +276,18 @@ static struct candidate *list_candidates(size_t *n)
 /**
  * cw_owners_scan() - find out who has the wanted sockets
  * @owners: the sockets
+ * @some: leave a process when one of its sockets is found
  *
  * One pass over the descriptors of all processes that may be seen; it ends when
  * there can be no more owners.  To look at a descriptor is what costs, so the
  * processes that have many come last.
  */
-void cw_owners_scan(struct cw_owners *owners)
+void cw_owners_scan(struct cw_owners *owners, bool some)
 {
 	struct candidate *list;
 	size_t n, i;
 
+	owners->some = some;
 	if (!owners->open)
 		return;
 	list = list_candidates(&n);

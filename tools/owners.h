@@ -33,7 +33,7 @@ struct cw_owners;
 struct cw_owners *cw_owners_new(void);
 void cw_owners_free(struct cw_owners *owners);
 void cw_owners_want(struct cw_owners *owners, uint64_t inode, uint32_t refs);
-void cw_owners_scan(struct cw_owners *owners);
+void cw_owners_scan(struct cw_owners *owners, bool some);
 int cw_owners_scan_pid(struct cw_owners *owners, uint64_t pid,
 		       struct cw_error *err);
 const struct cw_owner *cw_owners_first(const struct cw_owners *owners,

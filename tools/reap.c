@@ -80,6 +80,8 @@ static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
 		got.reaped = 0;
 		memset(got.skipped, 0, sizeof(got.skipped));
 	}
+	if (reap->freed && !only_count)
+		cw_freed_add(reap->freed, &got);
 	if (cw->opt.max)
 		reap->left -= got.reaped < reap->left ? got.reaped : reap->left;
 	add(sum, &got);
@@ -108,30 +110,24 @@ static int request_cookies(struct cw *cw, struct cw_nl *nl, struct reap *reap,
 
 static int reap_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
 {
-	static const struct cw_filter everything;
 	bool by_pid = cw->opt.filter.given & CW_FILTER_PID;
-	struct cw_sockets before = { 0 }, after = { 0 };
+	struct cw_sockets sockets = { 0 };
 	struct cw_reaped sum = { 0 };
 	struct reap *reap = arg;
 	struct cw_nl nl;
 	int status = cw_nl_open(&nl, &cw->err);
 
-	if (!status && (by_pid || reap->freed))
-		status = cw_sockets_get(cw, &nl, ns, &cw->opt.filter, &before);
+	if (!status && by_pid)
+		status = cw_sockets_get(cw, &nl, ns, &cw->opt.filter, &sockets);
 	if (!status)
 		status = by_pid ?
-			 request_cookies(cw, &nl, reap, &before, &sum) :
+			 request_cookies(cw, &nl, reap, &sockets, &sum) :
 			 request(cw, &nl, reap, NULL, 0, &sum);
-	if (!status && reap->freed && sum.reaped)
-		status = cw_sockets_get(cw, &nl, ns, &everything, &after);
-	if (!status && reap->freed && sum.reaped)
-		status = cw_freed_add(reap->freed, &before, &after, &cw->err);
 	reap->results = cw_grow(reap->results, reap->n, &reap->room,
 				sizeof(*reap->results));
 	reap->results[reap->n].ns = ns;
 	reap->results[reap->n++].sum = sum;
-	cw_sockets_free(&before);
-	cw_sockets_free(&after);
+	cw_sockets_free(&sockets);
 	cw_nl_close(&nl);
 	return status;
 }
@@ -166,7 +162,7 @@ static void print_skipped(struct cw_out *out, const struct cw_reaped *sum,
 }
 
 static void print_result(struct cw *cw, const struct cw_reaped *sum,
-			 struct cw_freed *freed, bool text)
+			 const struct cw_freed *freed, bool text)
 {
 	const char *matched = NULL, *reaped = NULL;
 	struct cw_out *out = cw->out;
@@ -182,7 +178,7 @@ static void print_result(struct cw *cw, const struct cw_reaped *sum,
 	cw_out_u64(out, "matched", sum->matched, matched);
 	cw_out_u64(out, "reaped", sum->reaped, reaped);
 	if (freed && text)
-		cw_freed_print(freed, sum->reaped, out);
+		cw_freed_print(freed, out);
 	print_skipped(out, sum, text);
 	cw_out_bool(out, "dry_run", cw->opt.dry_run);
 }

@@ -98,15 +98,16 @@ void cw_sockets_want(const struct cw_sockets *sockets,
 /**
  * cw_sockets_owners() - which processes have these sockets
  * @sockets: the sockets
+ * @some: one of a process's sockets will do
  *
  * Return: what cw_owners_free() takes.
  */
-struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets)
+struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets, bool some)
 {
 	struct cw_owners *owners = cw_owners_new();
 
 	cw_sockets_want(sockets, owners);
-	cw_owners_scan(owners);
+	cw_owners_scan(owners, some);
 	return owners;
 }
 

@@ -19,6 +19,7 @@ void cw_socket_print(struct cw_out *out, const struct cw_socket *sock,
 		     bool line);
 void cw_sockets_want(const struct cw_sockets *sockets,
 		     struct cw_owners *owners);
-struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets);
+struct cw_owners *cw_sockets_owners(const struct cw_sockets *sockets,
+				    bool some);
 
 #endif /* CW_SOCKETS_H */

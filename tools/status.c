@@ -251,7 +251,7 @@ static void print(struct cw *cw, struct status *all)
 	all->owners = cw_owners_new();
 	for (i = 0; i < all->n; i++)
 		cw_sockets_want(&all->places[i].sockets, all->owners);
-	cw_owners_scan(all->owners);
+	cw_owners_scan(all->owners, false);
 	if (cw->opt.all_netns) {
 		cw_out_object(cw->out, NULL);
 		cw_out_list(cw->out, "namespaces");

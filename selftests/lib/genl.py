@@ -76,6 +76,7 @@ class Spec:
         return data
 
     def decode(self, group, data):
+        """A dict of the attributes; of one that may come several times, a list."""
         by_number = {attr["value"]: attr for attr in self.sets[group].values()}
         values = {}
         for number, body in attributes(data):
@@ -83,10 +84,13 @@ class Spec:
             kind, name = attr["type"], attr["name"]
             if kind == "pad":
                 continue
-            if name in values:
+            if name in values and not attr.get("multi-attr"):
                 raise AssertionError(f"attribute {name} twice")
             if kind == "nest":
-                values[name] = self.decode(attr["nested-attributes"], body)
+                value = self.decode(attr["nested-attributes"], body)
+                if attr.get("multi-attr"):
+                    value = values.get(name, []) + [value]
+                values[name] = value
             elif kind == "flag":
                 values[name] = True
             elif kind == "binary":

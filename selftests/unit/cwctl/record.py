@@ -42,8 +42,10 @@ def leak():
                         "2001:db8:1234:5678:9abc:def0:1234:5678", port=8081)
     slow = net.listener(host="10.0.0.1", port=8443)
     database = net.listener(host="10.0.0.2", port=3306)
-    spells = [("orders", net.close_wait("unnoticed", database, "out", bind=("10.0.0.1", port)))
-              for port in (40001, 40002)]
+    with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as f:
+        f.write("40001 40002")
+    spells = [("orders", net.close_wait("unnoticed", database, "out", bind=("10.0.0.1", 0)))
+              for _ in range(2)]
     spells += [("shop", net.close_wait("held", shop, bind=("192.0.2.17", port)))
                for port in (50001, 50002, 50003)]
     time.sleep(2 * 3600 + 300)
