@@ -303,6 +303,7 @@ class Churn(cw.Case):
         self.assertEqual({found[c] for c in cookies}, {1})
         self.assertEqual(max(found.values()), 1)
 
+    @ktap.slow
     def test_passes_end(self):
         """A pass ends though sockets come as fast as it reads.
 

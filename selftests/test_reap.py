@@ -489,6 +489,7 @@ class Rate(Case):
         self.assertLess(time.monotonic() - before, latest(1) + 1 + cw.SLACK)
         self.assertEqual(cw.stats()["deferred_rate"], 0)
 
+    @ktap.slow
     def test_default_is_1000(self):
         """More than that do not go within a second."""
         number = 1200
