@@ -82,9 +82,12 @@ class ByTimeout:
 
     def leaves_alone(self, reason):
         """A socket is skipped for REASON, while another beside it is reaped."""
-        self.reap(self.spell())
+        control = self.spell()
+        cw.put("timeout", 1)
         self.assert_stats(reaped_timeout=1,
                           **{"skipped_" + r: int(r == reason) for r in SKIPPED})
+        cw.put("timeout", 0)
+        self.assertTrue(net.aborted(control.app, 0))
 
 
 class ByRequest:

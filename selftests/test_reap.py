@@ -547,6 +547,7 @@ class Skipped(Case):
         waiting = self.keep(net.connection(lsn, accept=False))
         waiting.peer_ends(b"question")
         self.wait_and_see("skipped_unaccepted")
+        cw.put("timeout", 0)    # it has been stuck for long
         app = self.keep(lsn.accept()[0])
         waiting.app = app
         self.assertEqual(app.recv(100), b"question")
@@ -554,6 +555,7 @@ class Skipped(Case):
         app.send(b"answer")
         self.assertEqual(waiting.peer.recv(100), b"answer")
         # now that it has an owner it is like any other
+        cw.put("timeout", 1)
         self.assertTrue(net.aborted(app, latest(1) + cw.SLACK))
         self.assert_stats(reaped_timeout=2, skipped_unaccepted=1)
 
