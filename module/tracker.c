@@ -372,7 +372,8 @@ static void pool_renew(struct cw_shard *sh)
 
 /*
  * Brings every pool near its target: grows the low ones, by whole batches, and
- * shrinks those that have more than twice as much if @trim.  Return: false if memory was short.
+ * shrinks those that have more than twice as much if @trim.  Return: false if
+ * memory was short.
  */
 static bool pool_balance(bool trim)
 {
