@@ -23,10 +23,23 @@ struct wanted {
 	uint32_t unseen;
 };
 
-/* A process that may be looked at. */
+/*
+ * A process is searched if its table of descriptors is as large, and has as many
+ * places for each socket that is still looked for.
+ */
+#define SEARCH_ROOM 1024
+#define SEARCH_ROOM_EACH 16
+/* A search looks elsewhere after as many descriptors without a socket. */
+#define SEARCH_HOLE 16
+
+/*
+ * A process that may be looked at; @room: of its table of descriptors;
+ * @process: one more than its index, 0 as long as it has none of the sockets.
+ */
 struct candidate {
 	uint32_t pid;
-	uint64_t fds;
+	uint32_t room;
+	uint32_t process;
 };
 
 /**
@@ -124,7 +137,7 @@ void cw_owners_want(struct cw_owners *owners, uint64_t inode, uint32_t refs)
 	owners->open++;
 }
 
-static void read_process(struct cw_owners *owners, uint32_t pid)
+static uint32_t read_process(struct cw_owners *owners, uint32_t pid)
 {
 	struct cw_process *process;
 	char path[64];
@@ -136,47 +149,76 @@ static void read_process(struct cw_owners *owners, uint32_t pid)
 	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
 	if (cw_file_read(path, process->comm, sizeof(process->comm)) < 0)
 		strcpy(process->comm, "?");	/* it has ended just now */
+	return owners->n_processes;
 }
 
-static uint32_t pid_of(const struct cw_owners *owners, uint32_t owner)
+/* How an owner stands to a process's descriptor: below, it, or above. */
+static int compare_owner(const struct cw_owners *owners, uint32_t owner,
+			 uint32_t pid, uint32_t fd)
 {
-	return owners->processes[owners->owners[owner].process].pid;
+	const struct cw_owner *o = &owners->owners[owner];
+	uint32_t other = owners->processes[o->process].pid;
+
+	if (other != pid)
+		return other < pid ? -1 : 1;
+	return o->fd < fd ? -1 : o->fd > fd;
 }
 
-/* Into a socket's list, by pid; processes with as many descriptors come so. */
-static void link_owner(struct cw_owners *owners, struct wanted *wanted,
-		       uint32_t owner)
-{
-	uint32_t pid = pid_of(owners, owner), *at = &wanted->first;
-
-	if (wanted->first && pid_of(owners, wanted->last) <= pid)
-		at = &owners->owners[wanted->last].next;
-	while (*at && pid_of(owners, *at) <= pid)
-		at = &owners->owners[*at].next;
-	owners->owners[owner].next = *at;
-	if (!*at)
-		wanted->last = owner;
-	*at = owner;
-}
-
+/* Into a socket's list, by process and descriptor; mostly that is its end. */
 static void add_owner(struct cw_owners *owners, struct wanted *wanted,
-		      uint32_t pid, uint32_t fd)
+		      struct candidate *who, uint32_t fd)
 {
-	struct cw_owner *owner;
+	uint32_t before = 0, after = wanted->first, new;
 
-	if (!owners->n_processes ||
-	    owners->processes[owners->n_processes - 1].pid != pid)
-		read_process(owners, pid);
+	if (wanted->last &&
+	    compare_owner(owners, wanted->last, who->pid, fd) < 0) {
+		before = wanted->last;
+		after = 0;
+	}
+	while (after && compare_owner(owners, after, who->pid, fd) < 0) {
+		before = after;
+		after = owners->owners[after].next;
+	}
+	if (after && !compare_owner(owners, after, who->pid, fd))
+		return;		/* a search has found it before */
+
+	if (!who->process)
+		who->process = read_process(owners, who->pid);
 	owners->owners = cw_grow(owners->owners, owners->n_owners,
-				 &owners->owners_room, sizeof(*owner));
-	owner = &owners->owners[owners->n_owners];
-	*owner = (struct cw_owner){
+				 &owners->owners_room, sizeof(*owners->owners));
+	new = owners->n_owners++;
+	owners->owners[new] = (struct cw_owner){
 		.inode = wanted->inode, .fd = fd,
-		.process = owners->n_processes - 1,
+		.process = who->process - 1, .next = after,
 	};
-	link_owner(owners, wanted, owners->n_owners++);
+	if (before)
+		owners->owners[before].next = new;
+	else
+		wanted->first = new;
+	if (!after)
+		wanted->last = new;
 	if (wanted->unseen && !--wanted->unseen)
 		owners->open--;
+}
+
+/* Notes a descriptor of a socket, if that is wanted. */
+static void note_socket(struct cw_owners *owners, struct candidate *who,
+			uint32_t fd, uint64_t inode)
+{
+	struct wanted *wanted;
+
+	if (owners->any)
+		cw_owners_want(owners, inode, 0);
+	wanted = owners->size ? place(owners, inode) : NULL;
+	if (wanted && wanted->inode)
+		add_owner(owners, wanted, who, fd);
+}
+
+/* Nothing more has to be known of a process. */
+static bool enough(const struct cw_owners *owners, const struct candidate *who)
+{
+	return !owners->any &&
+	       (!owners->open || (owners->some && who->process));
 }
 
 /* The socket behind a descriptor, if it is one. */
@@ -194,39 +236,124 @@ static bool socket_inode(int dir, const char *name, uint64_t *inode)
 	return cw_value_number(link + 8, UINT64_MAX, inode) && *inode;
 }
 
-/* Looks at the descriptors of a process; false and errno if it may not. */
-static bool scan_process(struct cw_owners *owners, uint32_t pid)
+static DIR *open_fds(uint32_t pid)
 {
-	struct dirent *entry;
 	char path[64];
-	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
-	dir = cw_file_dir(path);
+	return cw_file_dir(path);
+}
+
+/* Looks at all descriptors of a process; false and errno if it may not. */
+static bool scan_process(struct cw_owners *owners, struct candidate *who)
+{
+	DIR *dir = open_fds(who->pid);
+	struct dirent *entry;
+
 	if (!dir)
 		return false;
-	while ((owners->any || owners->open) && (entry = readdir(dir))) {
-		struct wanted *wanted;
+	while (!enough(owners, who) && (entry = readdir(dir))) {
 		uint64_t inode, fd;
 
-		if (!cw_value_number(entry->d_name, INT32_MAX, &fd) ||
-		    !socket_inode(dirfd(dir), entry->d_name, &inode))
-			continue;
-		if (owners->any)
-			cw_owners_want(owners, inode, 0);
-		wanted = owners->size ? place(owners, inode) : NULL;
-		if (!wanted || !wanted->inode)
-			continue;
-		add_owner(owners, wanted, pid, fd);
-		if (owners->some)
-			break;
+		if (cw_value_number(entry->d_name, INT32_MAX, &fd) &&
+		    socket_inode(dirfd(dir), entry->d_name, &inode))
+			note_socket(owners, who, fd, inode);
 	}
 	closedir(dir);
 	return true;
 }
 
-/* About how many descriptors a process has. */
-static uint64_t count_fds(uint32_t pid)
+/* How many of the inodes are less than one. */
+static size_t count_below(const uint64_t *inodes, size_t n, uint64_t inode)
+{
+	size_t low = 0;
+
+	while (low < n) {
+		size_t middle = low + (n - low) / 2;
+
+		if (inodes[middle] < inode)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+/*
+ * Looks for sockets among the descriptors from @low to below @high, halving them
+ * as if their inodes grew with them.  None is read twice.
+ */
+static void search_fds(struct cw_owners *owners, struct candidate *who, int dir,
+		       uint32_t low, uint32_t high, const uint64_t *inodes,
+		       size_t n)
+{
+	while (n && low < high && !enough(owners, who)) {
+		uint32_t middle = low + (high - low) / 2, fd = middle;
+		uint64_t inode = 0;
+		size_t below;
+
+		for (; fd < high && fd - middle < SEARCH_HOLE; fd++) {
+			char name[16];
+
+			snprintf(name, sizeof(name), "%u", fd);
+			if (socket_inode(dir, name, &inode))
+				break;
+		}
+		if (!inode) {
+			high = middle;	/* tables are emptiest at their end */
+			continue;
+		}
+		note_socket(owners, who, fd, inode);
+		below = count_below(inodes, n, inode);
+		search_fds(owners, who, dir, low, middle, inodes, below);
+		if (below < n && inodes[below] == inode)
+			below++;
+		inodes += below;
+		n -= below;
+		low = fd + 1;
+	}
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/*
+ * Kernels number sockets as they make them, and a process gets the lowest
+ * descriptor that is free.  So where sockets pile up both mostly grow together,
+ * and a few of many are found without a look at all.  What this misses is left
+ * to scan_process().
+ */
+static void search_process(struct cw_owners *owners, struct candidate *who)
+{
+	DIR *dir = open_fds(who->pid);
+	uint64_t *inodes;
+	size_t n = 0, i;
+
+	if (!dir)
+		return;
+	inodes = cw_alloc(owners->open * sizeof(*inodes));
+	for (i = 0; i < owners->size; i++)
+		if (owners->wanted[i].unseen)
+			inodes[n++] = owners->wanted[i].inode;
+	qsort(inodes, n, sizeof(*inodes), by_number);
+	search_fds(owners, who, dirfd(dir), 0, who->room, inodes, n);
+	free(inodes);
+	closedir(dir);
+}
+
+static bool worth_a_search(const struct cw_owners *owners,
+			   const struct candidate *who)
+{
+	return who->room >= SEARCH_ROOM &&
+	       who->room / SEARCH_ROOM_EACH >= owners->open;
+}
+
+/* For how many descriptors a process has room. */
+static uint32_t read_room(uint32_t pid)
 {
 	char path[64], status[1024];
 	const char *at;
@@ -235,19 +362,19 @@ static uint64_t count_fds(uint32_t pid)
 	if (cw_file_read(path, status, sizeof(status)) < 0)
 		return 0;
 	at = strstr(status, "\nFDSize:");
-	return at ? strtoull(strchr(at, ':') + 1, NULL, 10) : 0;
+	return at ? strtoul(strchr(at, ':') + 1, NULL, 10) : 0;
 }
 
-static int by_fds(const void *a, const void *b)
+static int by_room(const void *a, const void *b)
 {
 	const struct candidate *left = a, *right = b;
 
-	if (left->fds != right->fds)
-		return left->fds < right->fds ? -1 : 1;
+	if (left->room != right->room)
+		return left->room < right->room ? -1 : 1;
 	return left->pid < right->pid ? -1 : left->pid > right->pid;
 }
 
-/* All processes, those with few descriptors first. */
+/* All processes, those with room for few descriptors first. */
 static struct candidate *list_candidates(size_t *n)
 {
 	struct candidate *list = NULL;
@@ -264,12 +391,12 @@ static struct candidate *list_candidates(size_t *n)
 			continue;
 		list = cw_grow(list, *n, &room, sizeof(*list));
 		list[(*n)++] = (struct candidate){
-			.pid = pid, .fds = count_fds(pid),
+			.pid = pid, .room = read_room(pid),
 		};
 	}
 	closedir(dir);
 	if (*n)
-		qsort(list, *n, sizeof(*list), by_fds);
+		qsort(list, *n, sizeof(*list), by_room);
 	return list;
 }
 
@@ -278,21 +405,26 @@ static struct candidate *list_candidates(size_t *n)
  * @owners: the sockets
  * @some: leave a process when one of its sockets is found
  *
- * One pass over the descriptors of all processes that may be seen; it ends when
- * there can be no more owners.  To look at a descriptor is what costs, so the
- * processes that have many come last.
+ * Looks at the descriptors of all processes that may be seen, until there can be
+ * no more owners.  To look at a descriptor is what costs: processes that have
+ * many come last, and are searched before any of them is read as a whole.
  */
 void cw_owners_scan(struct cw_owners *owners, bool some)
 {
 	struct candidate *list;
-	size_t n, i;
+	size_t n, i, searched;
 
 	owners->some = some;
 	if (!owners->open)
 		return;
 	list = list_candidates(&n);
-	for (i = 0; i < n && owners->open; i++)
-		scan_process(owners, list[i].pid);
+	for (i = 0; i < n && owners->open && !worth_a_search(owners, &list[i]); i++)
+		scan_process(owners, &list[i]);
+	searched = i;
+	for (; i < n && owners->open; i++)
+		search_process(owners, &list[i]);
+	for (i = searched; i < n && owners->open; i++)
+		scan_process(owners, &list[i]);
 	free(list);
 }
 
@@ -307,8 +439,15 @@ void cw_owners_scan(struct cw_owners *owners, bool some)
 int cw_owners_scan_pid(struct cw_owners *owners, uint64_t pid,
 		       struct cw_error *err)
 {
+	struct candidate who = { .pid = pid };
+
 	owners->any = true;
-	if (scan_process(owners, pid) || errno == ENOENT || errno == ESRCH)
+	if (scan_process(owners, &who))
+		return CW_DONE;
+	if (errno == ENOENT && !cw_file_exists("/proc/self"))
+		return cw_fail(err, CW_FAILED,
+			       "cannot see any process: is /proc mounted?");
+	if (errno == ENOENT || errno == ESRCH)
 		return CW_DONE;
 	return cw_fail(err, CW_FAILED,
 		       "cannot see the descriptors of process %u: %s",
