@@ -181,8 +181,11 @@ int cw_each_netns(struct cw *cw, cw_netns_fn *fn, void *arg)
 
 	for (i = 0; i < cw->netns.n && !status; i++) {
 		status = cw_netns_enter(&cw->netns.list[i], &cw->err);
-		if (!status)
-			status = fn(cw, &cw->netns.list[i], arg);
+		if (status)
+			break;
+		status = fn(cw, &cw->netns.list[i], arg);
+		if (status == CW_FAILED && cw->opt.all_netns)
+			cw_error_where(&cw->err, cw->netns.list[i].name);
 	}
 	return status;
 }

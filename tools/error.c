@@ -23,3 +23,16 @@ int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
 	va_end(args);
 	return status;
 }
+
+/**
+ * cw_error_where() - say in which network namespace it happened
+ * @err: has a text
+ * @name: of the namespace
+ */
+void cw_error_where(struct cw_error *err, const char *name)
+{
+	struct cw_error what = *err;
+
+	*err->text = '\0';
+	cw_fail(err, CW_FAILED, "network namespace %s: %s", name, what.text);
+}

@@ -22,5 +22,6 @@ struct cw_error {
 
 int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
 	__printf(3, 4);
+void cw_error_where(struct cw_error *err, const char *name);
 
 #endif /* CW_ERROR_H */

@@ -113,8 +113,8 @@ void cw_freed_print(const struct cw_freed *freed, struct cw_out *out)
 		cw_out_text(out, ", and others in %zu more processes",
 			    n - SHOWN);
 	if (!n)
-		cw_out_text(out, "; %s until the application closes them",
-			    "the descriptors, which cannot be seen from here, stay open");
+		cw_out_text(out, "; %s",
+			    "no process that can be seen from here still has them open");
 	free(holders);
 	cw_owners_free(owners);
 }

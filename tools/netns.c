@@ -100,12 +100,16 @@ int cw_netns_one(struct cw_netnses *all, const char *name, struct cw_error *err)
 static int add_path(struct cw_netnses *all, const char *path, const char *name,
 		    struct cw_error *err)
 {
-	int fd = cw_file_open(path, O_RDONLY);
 	struct cw_netns *ns;
 	char number[40];
 	struct stat st;
 	size_t i;
+	int fd;
 
+	/* Once more, because a process that ends just now is refused, too. */
+	fd = cw_file_open(path, O_RDONLY);
+	if (fd == -EACCES)
+		fd = cw_file_open(path, O_RDONLY);
 	if (fd == -ENOENT || fd == -ESRCH)
 		return CW_DONE;
 	if (fd < 0)

@@ -172,7 +172,8 @@ static int receive(struct talk *talk, size_t *len)
 		}
 		if (got != -EAGAIN)
 			return refused(talk, got ? -(int)got : EPIPE, NULL);
-		if (!cw_file_exists("/sys/module/tcp_close_wait"))
+		if (cw_file_exists("/sys/module") &&
+		    !cw_file_exists("/sys/module/tcp_close_wait"))
 			return not_loaded(talk->err);
 	}
 }

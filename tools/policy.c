@@ -15,6 +15,16 @@
 
 #define RULES_TEXT 4096		/* the kernel's own text is shorter */
 
+/* A sysctl is not there. */
+static int missing(const char *path, struct cw_error *err)
+{
+	if (!cw_file_exists(SYSCTL))
+		return cw_fail(err, CW_FAILED,
+			       "there is no %s: is /proc mounted?", path);
+	return cw_fail(err, CW_NOT_LOADED,
+		       "the module tcp_close_wait is not loaded (modprobe tcp_close_wait)");
+}
+
 static int read_text(const char *path, char *buf, size_t size,
 		     struct cw_error *err)
 {
@@ -23,8 +33,7 @@ static int read_text(const char *path, char *buf, size_t size,
 	if (len >= 0)
 		return CW_DONE;
 	if (len == -ENOENT)
-		return cw_fail(err, CW_NOT_LOADED,
-			       "the module tcp_close_wait is not loaded (modprobe tcp_close_wait)");
+		return missing(path, err);
 	return cw_fail(err, CW_FAILED, "cannot read %s: %s", path,
 		       strerror(-len));
 }
@@ -113,8 +122,7 @@ static int write_text(const char *path, const char *text, struct cw_error *err)
 	if (!error)
 		return CW_DONE;
 	if (error == -ENOENT)
-		return cw_fail(err, CW_NOT_LOADED,
-			       "the module tcp_close_wait is not loaded (modprobe tcp_close_wait)");
+		return missing(path, err);
 	return cw_fail(err, CW_FAILED, "cannot set net.ipv4.%s: %s%s",
 		       path + strlen(SYSCTL), strerror(-error),
 		       error == -EPERM || error == -EACCES ?
