@@ -203,6 +203,38 @@ class List(Case):
                                  cookies["many"]: [pids["many"]],
                                  cookies["both"]: sorted(pids.values())})
 
+    def test_processes_in_a_large_table(self):
+        """Wherever among thousands of descriptors, in order or not, and how often."""
+        net.raise_nofile(5000)
+        lsn = self.listener()
+        expected = {}
+
+        def place(*more):
+            """A spell at the lowest descriptor that is free, and at others."""
+            app = self.spell("held", lsn).app
+            for fd in more:
+                os.dup2(app.fileno(), fd)
+                self.addCleanup(os.close, fd)
+            expected[f"{net.cookie(app):x}"] = sorted([app.fileno(), *more])
+
+        def fill(number, make):
+            return [self.keep(make()) for _ in range(number)]
+        place()
+        old = fill(800, socket.socket)
+        place()
+        fill(200, lambda: open(os.devnull, "rb"))   # pylint: disable=consider-using-with
+        place(4000)             # behind a hole, with one in order
+        fill(800, socket.socket)
+        place(4100, 4500)
+        old[400].close()
+        place()                 # a new one below older ones
+        place()
+        mine = os.getpid()
+        self.assertEqual({row["cookie"]: [p["fd"] for p in row["processes"] if p["pid"] == mine]
+                          for row in self.json("list")["sockets"]}, expected)
+        self.assertRegex(self.text("reap", "--all").replace("\n", " "),
+                         r"; 9 descriptors are still open in \S+ \(pid %d\) \Z" % mine)
+
     def test_processes_unseen(self):
         self.spell("held")
         row, = self.json("list", user=65534)["sockets"]
@@ -641,6 +673,10 @@ class Timeout(Case):
         before = self.rules()
         self.fails(FAILED, "there can be 128", "timeout", "9", "--port", "1000")
         self.assertEqual(self.rules(), before)
+        self.addCleanup(run, "-a", "timeout", "default", "--port", "1000")
+        inode = os.stat("/proc/thread-self/ns/net").st_ino
+        self.fails(FAILED, rf"network namespace net:\[{inode}\]: .*there can be 128",
+                   "-a", "timeout", "9", "--port", "1000")
         self.text("timeout", "9", "--port", "1-255")
         self.assertEqual(self.rules(), "1-255=9")
 
