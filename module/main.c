@@ -76,12 +76,15 @@ static bool tracking_walk;
 
 static int tracking_set(const char *text, const struct kernel_param *kp)
 {
-	if (sysfs_streq(text, "events"))
+	if (sysfs_streq(text, "events")) {
 		tracking_walk = false;
-	else if (sysfs_streq(text, "walk"))
+	} else if (sysfs_streq(text, "walk")) {
 		tracking_walk = true;
-	else
+	} else {
+		pr_err("%s: %s must be events or walk\n", KBUILD_MODNAME,
+		       kp->name);
 		return -EINVAL;
+	}
 	return 0;
 }
 
