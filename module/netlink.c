@@ -369,12 +369,16 @@ static int request_parse(struct cw_request *rq, struct sk_buff *skb,
 	rq->dry_run = attrs[A(DRY_RUN)];
 	rq->sk = NETLINK_CB(skb).sk;
 	sock_hold(rq->sk);
-	rq->portid = info->snd_portid;
-	rq->seq = info->snd_seq;
+	rq->skb = skb_get(skb);
+	rq->nlh = info->nlhdr;
 	return err;
 }
 
-/* Only takes the request; cw_netlink_answer() is called when it is done. */
+/*
+ * Only takes the request; cw_netlink_answer() is called when it is done.
+ * Generic clients take the ACK for the end, so it has to come behind
+ * the answer: -EINTR keeps netlink from sending one, as for dumps.
+ */
 static int reap_ask(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cw_net *cn = cw_net(genl_info_net(info));
@@ -392,8 +396,9 @@ static int reap_ask(struct sk_buff *skb, struct genl_info *info)
 			       "another reap request is under way in this network namespace");
 		err = -EBUSY;
 	}
-	if (err)
-		cw_request_free(rq);
+	if (!err)
+		return -EINTR;
+	cw_request_free(rq);
 	return err;
 }
 
@@ -455,13 +460,17 @@ static_assert(A(SKIPPED_CHANGED) - A(SKIPPED_UNACCEPTED) ==
 void cw_netlink_answer(struct net *net, struct cw_request *rq)
 {
 	struct sk_buff *skb = rq->answer;
-	void *hdr = genlmsg_put(skb, rq->portid, rq->seq, &family, 0, CMD(REAP));
+	const u32 portid = NETLINK_CB(rq->skb).portid;
+	void *hdr = genlmsg_put(skb, portid, rq->nlh->nlmsg_seq, &family, 0,
+				CMD(REAP));
 
 	if (WARN_ON_ONCE(!hdr || put_answer(skb, rq)))
 		return;
 	genlmsg_end(skb, hdr);
 	rq->answer = NULL;
-	genlmsg_unicast(net, skb, rq->portid);
+	genlmsg_unicast(net, skb, portid);
+	if (rq->nlh->nlmsg_flags & NLM_F_ACK)
+		netlink_ack(rq->skb, rq->nlh, 0, NULL);
 }
 
 /* ---- events ------------------------------------------------------------ */

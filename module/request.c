@@ -140,6 +140,7 @@ void cw_request_free(struct cw_request *rq)
 		return;
 	cw_filter_free(&rq->filter);
 	kfree_skb(rq->answer);
+	consume_skb(rq->skb);	/* charged to a socket of the namespace */
 	if (rq->sk)
 		sock_put(rq->sk);
 	kvfree(rq);

@@ -35,8 +35,8 @@ struct cw_reaped_socket {
  * @dry_run: only look
  * @sk: the requester's netlink socket, with a reference, which also keeps the
  *	namespace
- * @portid: its netlink address
- * @seq: the request's sequence number
+ * @skb: what the requester sent, with a reference
+ * @nlh: the request in it
  * @answer: for the answer; whoever frees the request without sending it frees it
  * @error: ended early, positive errno
  * @matched: how many sockets matched
@@ -50,8 +50,8 @@ struct cw_request {
 	u32 limit;
 	bool dry_run;
 	struct sock *sk;
-	u32 portid;
-	u32 seq;
+	struct sk_buff *skb;
+	struct nlmsghdr *nlh;
 	struct sk_buff *answer;
 	int error;
 	u32 matched;

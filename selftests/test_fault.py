@@ -182,8 +182,7 @@ class Faults(Case):
 
         def ask(nl, spell):
             nl.sock.settimeout(20 * SLOW)
-            nl.ask_reap(cookies=[spell.cookie], filter={"dir": "in"})
-            return True
+            return nl.reap(cookies=[spell.cookie], filter={"dir": "in"})
 
         def check(error, _result, nl, spell):
             nl.close()

@@ -573,6 +573,22 @@ class Reap(Case):
         live.app.send(b"alive")
         self.assertEqual(live.peer.recv(100), b"alive")
 
+    def test_acknowledged_last(self):
+        """As generic clients expect it, and not at all if nobody asked for it."""
+        nl = self.client()
+        for _ in range(20):
+            self.bulk(20)
+            nl.ask_reap(all=True)
+            (answer,), done = nl.receive(nl.seq)
+            self.assertFalse(done)
+            self.assertEqual(nl.receive(nl.seq), ([], True))
+            nl.ask_reap(flags=0, all=True)
+            (other,), done = nl.receive(nl.seq)
+            self.assertFalse(done)
+            self.assertEqual((answer[0], len(self.client().do("stats-get"))), (other[0], 1))
+            with self.assertRaises(BlockingIOError):
+                nl.sock.recv(1, socket.MSG_DONTWAIT)
+
     def test_dry_run(self):
         spells = [self.spell() for _ in range(3)]
         waiting = self.spell("unaccepted")

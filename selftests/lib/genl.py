@@ -134,7 +134,6 @@ class Socket:
         self.spec = spec or own_spec()
         self.size = buffer or 32768
         self.seq = 0
-        self.early = []
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.bind((0, 0))
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_STRICT):
@@ -237,18 +236,16 @@ class Socket:
         return self._decoded(op, self.replies())
 
     def reap(self, **values):
-        """A request and its answer."""
-        self.ask_reap(**values)
-        return self.answer()
+        answer, = self.do("reap", **values)
+        return answer
 
-    def ask_reap(self, **values):
-        """A request until it is acknowledged, which its answer may overtake."""
-        self.early = self.do("reap", **values)
+    def ask_reap(self, flags=NLM_F_ACK, **values):
+        """A request that is taken or refused; answer() says which."""
+        self.send(self.spec.ops["reap"]["value"], self.body(_dashed(values)), flags)
 
     def answer(self):
-        if not self.early:
-            self.early = list(self._decoded("reap", self.receive(self.seq)[0]))
-        return self.early.pop()
+        answer, = self._decoded("reap", self.replies())
+        return answer
 
     def listen(self, group="events"):
         self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, self.groups[group])
