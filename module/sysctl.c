@@ -7,7 +7,6 @@
  * not at all.
  */
 #include <linux/capability.h>
-#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -56,12 +55,12 @@ static void sysctl_forget(struct cw_net *cn)
 /*
  * The shell's echo and stdio write no more than the file's block size at a
  * time, 1024 bytes, and a long set of rules must not come into force, or be
- * refused, by halves.  So a text that fills its last block, and does not end in
- * white space, is kept until the rest comes.  Return: whether it is kept.
+ * refused, by halves.  So a text that fills its last block, and does not end
+ * with a line, is kept until the rest comes.  Return: whether it is kept.
  */
 static bool sysctl_keep(struct cw_net *cn, char *text, size_t len)
 {
-	if (len % SYSCTL_BLOCK || isspace(text[len - 1]))
+	if (len % SYSCTL_BLOCK || text[len - 1] == '\n')
 		return false;
 	cn->sysctl_text = text;
 	cn->sysctl_len = len;

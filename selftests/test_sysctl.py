@@ -200,6 +200,14 @@ class Rules(Case):
                     write(first + end[1] + "\n", 2)
                 self.assertEqual(refused.exception.errno, errno.EINVAL)
                 self.assertEqual(self.separated(), "80=5")
+        blanks = rules.replace(",", " ")
+        blanks = blanks[:1024].rpartition(" ")[0].ljust(1024) + \
+            blanks[:1025].rpartition(" ")[2] + blanks[1025:]
+        write(blanks, 1)
+        self.assertEqual(self.separated(), "80=5", "half that ends in a blank is kept")
+        write(blanks + "\n", 2)
+        self.assertEqual(self.separated(), rules)
+        cw.put("port_timeouts", "80=5")
         write(rules[:1024], 1)
         cw.put("port_timeouts", "81=6")     # the part that was kept is forgotten
         self.assertEqual(self.separated(), "81=6")
