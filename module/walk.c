@@ -20,7 +20,7 @@
 
 #define WALK_PERIOD	(5 * HZ)	/* without events, and once after load */
 #define WALK_DELAY_MIN	HZ		/* after a request; doubles while in vain */
-#define WALK_DELAY_MAX	(64 * HZ)
+#define WALK_DELAY_MAX	(64UL * HZ)
 
 static void walk_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(walk_work, walk_work_fn);
@@ -114,7 +114,7 @@ static unsigned int walk_bucket(struct walk *w, struct inet_hashinfo *h,
 
 	spin_lock_bh(lock);
 	sk_nulls_for_each(sk, node, &h->ehash[bucket].chain) {
-		if (sk->sk_state != TCP_CLOSE_WAIT ||
+		if (READ_ONCE(sk->sk_state) != TCP_CLOSE_WAIT ||
 		    sk->sk_protocol != IPPROTO_TCP)
 			continue;
 		if (seen++ < skip || (!w->first && cw_tracked(sk)))

@@ -54,7 +54,11 @@ static inline kuid_t sk_uid(const struct sock *sk)
 
 static inline struct inet_hashinfo *cw_hashinfo(const struct net *net)
 {
+#ifdef CW_HAVE_DEATH_ROW_POINTER
+	return net->ipv4.tcp_death_row->hashinfo;
+#else
 	return net->ipv4.tcp_death_row.hashinfo;
+#endif
 }
 
 /* The IPv6 addresses of @sk; the caller has looked that it has such. */
