@@ -157,15 +157,16 @@ enum cw_verdict cw_reap(struct cw_net *cn, struct cw_snap *snap,
 	enum cw_verdict verdict;
 	const bool heard = cw_netlink_heard(cn->net);
 	struct cw_row row;
+	bool aborted;
 
 	if (heard)	/* the abort takes some of it away */
 		cw_row_fill(&row, snap);
 	verdict = reap_decide(snap, want, arg, &abort);
 	if (verdict != CW_VERDICT_REAP)
 		return verdict;
-	READ_ONCE(sk->sk_prot)->diag_destroy(sk, err);
+	aborted = !READ_ONCE(sk->sk_prot)->diag_destroy(sk, err);
 	if (!abort.done)	/* by the event, which has taken the entry out */
-		cw_track_unclaim(sk, snap->spell, &abort);
+		cw_track_unclaim(sk, snap->spell, &abort, aborted);
 	if (!abort.done)
 		return CW_VERDICT_CHANGED;
 	cw_history_add(&cn->history, dir, cw_snap_service_port(snap));

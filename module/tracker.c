@@ -427,14 +427,15 @@ bool cw_tracker_fill(void)
 
 /* ---- entries ----------------------------------------------------------- */
 
-static void entry_sample(struct cw_entry *e, u64 now)
+/* The time is read after the marks, lest a spell be taken for stuck too early. */
+static void entry_sample(struct cw_entry *e)
 {
 	struct cw_marks marks = cw_marks_read(e->node.sk);
 
 	if (likely(!memcmp(&marks, &e->marks, sizeof(marks))))
 		return;
 	e->marks = marks;
-	e->progress = now;
+	e->progress = ktime_get_ns();
 }
 
 static void entry_snap(struct cw_entry *e, u64 now, struct cw_snap *snap)
@@ -442,7 +443,7 @@ static void entry_snap(struct cw_entry *e, u64 now, struct cw_snap *snap)
 	struct sock *sk = e->node.sk;
 	u32 rcv_nxt = READ_ONCE(tcp_sk(sk)->rcv_nxt);
 
-	entry_sample(e, now);
+	entry_sample(e);
 	snap->sk = sk;
 	snap->spell = e->spell;
 	snap->age = cw_since(now, e->start);
@@ -493,6 +494,7 @@ static void entry_missed(struct cw_shard *sh, struct cw_net *cn)
 {
 	shard_of(cn, sh)->stat[CW_STAT_MISSED]++;
 	set_starved();
+	smp_mb();	/* before used is read, as entry_del() does it in reverse */
 	if (hlist_empty(&sh->pool))
 		queue_work(cw_wq, &refill_work);
 	if (total_used() < max_used)
@@ -509,6 +511,8 @@ static void entry_del(struct cw_shard *sh, struct cw_net_shard *ns,
 	if (!(e->flags & CW_F_EXACT))
 		ns->inexact--;
 	pool_give(sh, e);
+	if (unlikely(READ_ONCE(tight)))
+		smp_mb();	/* see entry_missed() */
 	if (unlikely(READ_ONCE(starved)))
 		cw_walk_request();
 }
@@ -758,13 +762,15 @@ bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
  * @sk: the socket, with a reference
  * @spell: number of the spell
  * @abort: what was announced; nothing points to it afterwards
+ * @aborted: the kernel says that it was done
  *
- * Where there are no events, the spell is taken for ended by the abort if the
- * socket is closed now.
+ * Where there are no events, the spell is taken for ended by the abort if that
+ * was done and the socket is closed now.
  *
  * Context: process context.
  */
-void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
+void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort,
+		      bool aborted)
 {
 	struct cw_shard *sh = shard_of_sock(sk);
 	struct cw_entry *e;
@@ -775,7 +781,8 @@ void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort)
 	e = entry_find_spell(sk, spell);
 	if (e)
 		e->abort = NULL;
-	if (e && !cw_events_attached() && inet_sk_state_load(sk) == TCP_CLOSE) {
+	if (e && aborted && !cw_events_attached() &&
+	    inet_sk_state_load(sk) == TCP_CLOSE) {
 		abort->done = true;
 		lport = e->lport;
 		age = entry_end(sh, sk, e, abort->stat);

@@ -203,7 +203,8 @@ bool cw_track_empty(struct cw_net *cn);
 
 bool cw_track_claim(struct sock *sk, u64 spell, cw_want_fn want, void *arg,
 		    struct cw_abort *abort);
-void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort);
+void cw_track_unclaim(struct sock *sk, u64 spell, struct cw_abort *abort,
+		      bool aborted);
 void cw_track_once(struct sock *sk, u64 spell, enum cw_stat stat);
 u16 cw_track_set_dir(struct sock *sk, u64 spell, enum cw_dir dir);
 void cw_track_count(struct cw_net *cn, enum cw_stat stat, u64 n);
