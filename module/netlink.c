@@ -370,7 +370,7 @@ static int request_parse(struct cw_request *rq, struct sk_buff *skb,
 	rq->sk = NETLINK_CB(skb).sk;
 	sock_hold(rq->sk);
 	rq->skb = skb_get(skb);
-	rq->nlh = info->nlhdr;
+	rq->nlh = nlmsg_hdr(skb);
 	return err;
 }
 
@@ -464,8 +464,10 @@ void cw_netlink_answer(struct net *net, struct cw_request *rq)
 	void *hdr = genlmsg_put(skb, portid, rq->nlh->nlmsg_seq, &family, 0,
 				CMD(REAP));
 
-	if (WARN_ON_ONCE(!hdr || put_answer(skb, rq)))
+	if (WARN_ON_ONCE(!hdr || put_answer(skb, rq))) {
+		netlink_ack(rq->skb, rq->nlh, -EMSGSIZE, NULL);
 		return;
+	}
 	genlmsg_end(skb, hdr);
 	rq->answer = NULL;
 	genlmsg_unicast(net, skb, portid);

@@ -511,8 +511,7 @@ static void entry_del(struct cw_shard *sh, struct cw_net_shard *ns,
 	if (!(e->flags & CW_F_EXACT))
 		ns->inexact--;
 	pool_give(sh, e);
-	if (unlikely(READ_ONCE(tight)))
-		smp_mb();	/* see entry_missed() */
+	smp_mb();	/* see entry_missed() */
 	if (unlikely(READ_ONCE(starved)))
 		cw_walk_request();
 }
