@@ -32,7 +32,9 @@ class Case(cw.Case):
 
     def adopted(self, number):
         """Adopted by now or by the walk that follows."""
-        wait_until(lambda: cw.stats()["sockets"] == number, f"{number} sockets", 30)
+        wait_until(lambda: cw.stats()["sockets"] == number,
+                   lambda: f"{number} sockets: {cw.stats()}, {cw.tracker()}, {open(cw.DEBUGFS + '/netns').read()}",
+                   30)
 
 
 class AtLoad(Case):

@@ -29,7 +29,10 @@ LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
 def wait_until(condition, what, timeout=10.0):
-    """Returns the first true value of condition(); fails after the deadline."""
+    """Returns the first true value of condition(); fails after the deadline.
+
+    WHAT is for then: a text, or what makes one.
+    """
     deadline = time.monotonic() + timeout * SLOW
     pause = 0.001
     while True:
@@ -37,7 +40,8 @@ def wait_until(condition, what, timeout=10.0):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout * SLOW:g} s for: {what}")
+            raise AssertionError(f"waited {timeout * SLOW:g} s for: "
+                                 + (what() if callable(what) else what))
         time.sleep(pause)
         pause = min(pause * 2, 0.05)
 
