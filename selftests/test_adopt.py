@@ -264,9 +264,12 @@ class Full(Case):
         where that order breaks.
         """
         lsn = self.listener()
-        apps, first = [], []
+        apps, peers, first = [], [], []
+        net.raise_nofile(100 * number)
         while len(first) < number:
-            apps += self.bulk(100, lsn)
+            for app, peer in self.bulk(100, lsn, half=True):
+                apps.append(app)
+                peers.append(peer)
             place = {net.cookie(app): i for i, app in enumerate(apps)}
             shown = [place[row["cookie"]] for row in cw.sockets()]
             self.assertEqual(len(shown), len(apps))
@@ -275,10 +278,12 @@ class Full(Case):
                 if i < first[-1]:
                     break
                 first.append(i)
-        chosen = [apps[i] for i in first[:number]]
-        for app in set(apps) - set(chosen):
-            app.close()
-        return chosen
+        chosen = set(first[:number])
+        for i, pair in enumerate(zip(apps, peers)):
+            if i not in chosen:
+                for sock in pair:
+                    sock.close()
+        return [apps[i] for i in first[:number]]
 
     def reader(self, rows):
         """A table of which no more than ROWS have been read: these, and the file."""
