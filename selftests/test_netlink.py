@@ -66,8 +66,10 @@ class Spec(Case):
             if way not in op:
                 self.assertNotIn(op["value"], starts, name)
                 continue
-            # what refuses everything is not described, or not even named
-            start = starts.get(op["value"], {}).get(2 if way == "dump" else 1)
+            # What refuses everything is not described, or not even named; and some
+            # kernels, 6.12.95 is one, call each operation that is only dumped 0.
+            start = starts.get(op["value"] if op["value"] in starts or way == "do" else 0,
+                               {}).get(2 if way == "dump" else 1)
             table = tables.get(start, {})
             allowed = op[way].get("request", {}).get("attributes", [])
             self.compare(nl.spec, "main", {a: nl.spec.sets["main"][a] for a in allowed},
