@@ -15,6 +15,12 @@
 struct cw_policy;
 struct proc_dir_entry;
 
+/* The first part of a text that is being written in parts, see sysctl.c. */
+struct cw_unfinished {
+	char *text;
+	size_t len;
+};
+
 /**
  * struct cw_net - a network namespace's share of the module
  * @net: the namespace; outlives this
@@ -29,9 +35,8 @@ struct proc_dir_entry;
  * @history: the ports that were reaped from
  * @sysctl: handle of the registered @sysctl_table
  * @sysctl_table: this namespace's copy
- * @sysctl_lock: guards the two below
- * @sysctl_text: the first part of a text that is being written in parts
- * @sysctl_len: its length
+ * @sysctl_lock: serialises the writers of the knobs
+ * @rules: a set of rules that is not written to its end
  * @proc: /proc/net/tcp_close_wait
  */
 struct cw_net {
@@ -46,9 +51,8 @@ struct cw_net {
 	struct cw_history history;
 	struct ctl_table_header *sysctl;
 	struct ctl_table *sysctl_table;
-	struct mutex sysctl_lock;	/* sysctl_text and sysctl_len */
-	char *sysctl_text;
-	size_t sysctl_len;
+	struct mutex sysctl_lock;	/* rules */
+	struct cw_unfinished rules;
 	struct proc_dir_entry *proc;
 };
 

@@ -45,11 +45,11 @@ static int sysctl_read(struct cw_net *cn, sysctl_show_fn show, void *buffer,
 	return err;
 }
 
-static void sysctl_forget(struct cw_net *cn)
+static void sysctl_forget(struct cw_unfinished *kept)
 {
-	kfree(cn->sysctl_text);
-	cn->sysctl_text = NULL;
-	cn->sysctl_len = 0;
+	kfree(kept->text);
+	kept->text = NULL;
+	kept->len = 0;
 }
 
 /*
@@ -58,47 +58,52 @@ static void sysctl_forget(struct cw_net *cn)
  * refused, by halves.  So a text that fills its last block, and does not end
  * with a line, is kept until the rest comes.  Return: whether it is kept.
  */
-static bool sysctl_keep(struct cw_net *cn, char *text, size_t len)
+static bool sysctl_keep(struct cw_unfinished *kept, char *text, size_t len)
 {
 	if (len % SYSCTL_BLOCK || text[len - 1] == '\n')
 		return false;
-	cn->sysctl_text = text;
-	cn->sysctl_len = len;
+	kept->text = text;
+	kept->len = len;
 	return true;
 }
 
 /* What was kept and @buffer behind it.  Return: NULL if memory is short. */
-static char *sysctl_join(struct cw_net *cn, const void *buffer, size_t len)
+static char *sysctl_join(const struct cw_unfinished *kept, const void *buffer,
+			 size_t len)
 {
-	char *text = kmalloc(cn->sysctl_len + len + 1, GFP_KERNEL_ACCOUNT);
+	char *text = kmalloc(kept->len + len + 1, GFP_KERNEL_ACCOUNT);
 
 	if (!text)
 		return NULL;
-	if (cn->sysctl_len)
-		memcpy(text, cn->sysctl_text, cn->sysctl_len);
-	memcpy(text + cn->sysctl_len, buffer, len);
-	text[cn->sysctl_len + len] = '\0';
+	if (kept->len)
+		memcpy(text, kept->text, kept->len);
+	memcpy(text + kept->len, buffer, len);
+	text[kept->len + len] = '\0';
 	return text;
 }
 
 static int sysctl_take(struct cw_net *cn, sysctl_store_fn store,
 		       const char *buffer, size_t len, loff_t pos)
 {
+	struct cw_unfinished none = {}, *kept = &none;
 	char *text;
 	int err;
 
+	/* nothing else is long enough to come in parts */
+	if (store == store_rules)
+		kept = &cn->rules;
 	if (!pos)
-		sysctl_forget(cn);
-	if (pos != cn->sysctl_len || pos + len > SYSCTL_TEXT_MAX) {
-		sysctl_forget(cn);
+		sysctl_forget(kept);
+	if (pos != kept->len || pos + len > SYSCTL_TEXT_MAX) {
+		sysctl_forget(kept);
 		return -EINVAL;
 	}
-	text = sysctl_join(cn, buffer, len);
-	sysctl_forget(cn);
+	text = sysctl_join(kept, buffer, len);
+	sysctl_forget(kept);
 	if (!text)
 		return -ENOMEM;
 	len += pos;
-	if (store == store_rules && sysctl_keep(cn, text, len))
+	if (kept != &none && sysctl_keep(kept, text, len))
 		return 0;
 	if (!text[len - 1])		/* written with its NUL */
 		len--;
@@ -296,5 +301,5 @@ void cw_sysctl_exit(struct cw_net *cn)
 {
 	unregister_net_sysctl_table(cn->sysctl);
 	kfree(cn->sysctl_table);
-	sysctl_forget(cn);
+	sysctl_forget(&cn->rules);
 }

@@ -188,6 +188,15 @@ class Rules(Case):
         write(rules + "\n", 2)
         self.assertEqual(self.separated(), rules)
         cw.put("port_timeouts", "80=5")
+        fd = os.open(RULES, os.O_WRONLY)
+        try:
+            os.write(fd, rules.encode()[:1024])
+            cw.put("timeout", "77")         # another knob meanwhile
+            os.write(fd, rules.encode()[1024:] + b"\n")
+        finally:
+            os.close(fd)
+        self.assertEqual(self.separated(), rules)
+        cw.put("port_timeouts", "80=5")
         # the first part would be a rule with another timeout, then with none
         for end in (",1=36", "00"), (",1=", "x"):
             first = rules[:1024 - len(end[0])].rpartition(",")[0]
