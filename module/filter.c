@@ -16,23 +16,23 @@
 #include "sock.h"
 #include "uapi/tcp_close_wait.h"
 
-#define A(name)		TCP_CLOSE_WAIT_A_FILTER_##name
+#define F(name)		TCP_CLOSE_WAIT_A_FILTER_##name
 #define ALL_DIRS	(BIT(CW_NDIR) - 1)
 #define ALL_CLASSES	(BIT(CW_NCLASS) - 1)
 
-const struct nla_policy cw_filter_policy[A(MAX) + 1] = {
-	[A(PORT_FIRST)]		= NLA_POLICY_MIN(NLA_U16, 1),
-	[A(PORT_LAST)]		= NLA_POLICY_MIN(NLA_U16, 1),
-	[A(DIR)]		= NLA_POLICY_MAX(NLA_U8, CW_NDIR - 1),
-	[A(PEER)]		= { .type = NLA_BINARY, .len = sizeof(struct in6_addr) },
-	[A(PEER_PREFIX)]	= NLA_POLICY_MAX(NLA_U8, 128),
-	[A(LOCAL)]		= { .type = NLA_BINARY, .len = sizeof(struct in6_addr) },
-	[A(LOCAL_PREFIX)]	= NLA_POLICY_MAX(NLA_U8, 128),
-	[A(CLASSES)]		= NLA_POLICY_MASK(NLA_U32, ALL_CLASSES),
-	[A(OLDER_THAN)]		= { .type = NLA_U64 },
-	[A(IDLE)]		= { .type = NLA_U64 },
-	[A(UID)]		= { .type = NLA_U32 },
-	[A(CGROUP)]		= { .type = NLA_U64 },
+const struct nla_policy cw_filter_policy[F(MAX) + 1] = {
+	[F(PORT_FIRST)]		= NLA_POLICY_MIN(NLA_U16, 1),
+	[F(PORT_LAST)]		= NLA_POLICY_MIN(NLA_U16, 1),
+	[F(DIR)]		= NLA_POLICY_MAX(NLA_U8, CW_NDIR - 1),
+	[F(PEER)]		= { .type = NLA_BINARY, .len = sizeof(struct in6_addr) },
+	[F(PEER_PREFIX)]	= NLA_POLICY_MAX(NLA_U8, 128),
+	[F(LOCAL)]		= { .type = NLA_BINARY, .len = sizeof(struct in6_addr) },
+	[F(LOCAL_PREFIX)]	= NLA_POLICY_MAX(NLA_U8, 128),
+	[F(CLASSES)]		= NLA_POLICY_MASK(NLA_U32, ALL_CLASSES),
+	[F(OLDER_THAN)]		= { .type = NLA_U64 },
+	[F(IDLE)]		= { .type = NLA_U64 },
+	[F(UID)]		= { .type = NLA_U32 },
+	[F(CGROUP)]		= { .type = NLA_U64 },
 };
 
 #define refuse(extack, attr, why) ({			\
@@ -45,17 +45,17 @@ const struct nla_policy cw_filter_policy[A(MAX) + 1] = {
 static int parse_ports(struct cw_filter *f, struct nlattr **tb,
 		       struct netlink_ext_ack *extack)
 {
-	if (!tb[A(PORT_FIRST)] && !tb[A(PORT_LAST)])
+	if (!tb[F(PORT_FIRST)] && !tb[F(PORT_LAST)])
 		return 0;
-	if (!tb[A(PORT_FIRST)])
-		return refuse(extack, tb[A(PORT_LAST)],
+	if (!tb[F(PORT_FIRST)])
+		return refuse(extack, tb[F(PORT_LAST)],
 			      "port-last is of no use without port-first");
-	f->first = nla_get_u16(tb[A(PORT_FIRST)]);
+	f->first = nla_get_u16(tb[F(PORT_FIRST)]);
 	f->last = f->first;
-	if (tb[A(PORT_LAST)])
-		f->last = nla_get_u16(tb[A(PORT_LAST)]);
+	if (tb[F(PORT_LAST)])
+		f->last = nla_get_u16(tb[F(PORT_LAST)]);
 	if (f->last < f->first)
-		return refuse(extack, tb[A(PORT_LAST)],
+		return refuse(extack, tb[F(PORT_LAST)],
 			      "port-last is below port-first");
 	return 0;
 }
@@ -124,17 +124,17 @@ static u64 ns_of_ms(const struct nlattr *attr)
 static int parse_owner(struct cw_filter *f, struct nlattr **tb,
 		       struct user_namespace *ns, struct netlink_ext_ack *extack)
 {
-	if (tb[A(UID)]) {
+	if (tb[F(UID)]) {
 		f->by_uid = true;
-		f->uid = make_kuid(ns, nla_get_u32(tb[A(UID)]));
+		f->uid = make_kuid(ns, nla_get_u32(tb[F(UID)]));
 		if (!uid_valid(f->uid))
-			return refuse(extack, tb[A(UID)],
+			return refuse(extack, tb[F(UID)],
 				      "uid is not known in this user namespace");
 	}
-	if (tb[A(CGROUP)]) {
-		f->cgroup = nla_get_u64(tb[A(CGROUP)]);
+	if (tb[F(CGROUP)]) {
+		f->cgroup = nla_get_u64(tb[F(CGROUP)]);
 		if (!f->cgroup)
-			return refuse(extack, tb[A(CGROUP)],
+			return refuse(extack, tb[F(CGROUP)],
 				      "cgroup is 0, which none has");
 	}
 	return 0;
@@ -166,30 +166,30 @@ void cw_filter_init(struct cw_filter *f)
 int cw_filter_parse(struct cw_filter *f, const struct nlattr *attr,
 		    struct user_namespace *ns, struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[A(MAX) + 1];
+	struct nlattr *tb[F(MAX) + 1];
 	int err;
 
-	err = nla_parse_nested(tb, A(MAX), attr, cw_filter_policy, extack);
+	err = nla_parse_nested(tb, F(MAX), attr, cw_filter_policy, extack);
 	if (err)
 		return err;
 	f->all = false;
 	err = parse_ports(f, tb, extack) ?:
-	      parse_prefix(&f->peer, tb[A(PEER)], tb[A(PEER_PREFIX)], true,
+	      parse_prefix(&f->peer, tb[F(PEER)], tb[F(PEER_PREFIX)], true,
 			   extack) ?:
-	      parse_prefix(&f->local, tb[A(LOCAL)], tb[A(LOCAL_PREFIX)], false,
+	      parse_prefix(&f->local, tb[F(LOCAL)], tb[F(LOCAL_PREFIX)], false,
 			   extack) ?:
 	      parse_owner(f, tb, ns, extack);
 	if (err)
 		return err;
-	if (tb[A(DIR)])
-		f->dirs = BIT(nla_get_u8(tb[A(DIR)]));
-	if (tb[A(CLASSES)]) {
-		f->classes = nla_get_u32(tb[A(CLASSES)]);
+	if (tb[F(DIR)])
+		f->dirs = BIT(nla_get_u8(tb[F(DIR)]));
+	if (tb[F(CLASSES)]) {
+		f->classes = nla_get_u32(tb[F(CLASSES)]);
 		if (!f->classes)
-			return refuse(extack, tb[A(CLASSES)], "classes is 0: no class");
+			return refuse(extack, tb[F(CLASSES)], "classes is 0: no class");
 	}
-	f->age = ns_of_ms(tb[A(OLDER_THAN)]);
-	f->idle = ns_of_ms(tb[A(IDLE)]);
+	f->age = ns_of_ms(tb[F(OLDER_THAN)]);
+	f->idle = ns_of_ms(tb[F(IDLE)]);
 	return 0;
 }
 
