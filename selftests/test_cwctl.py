@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The tool cwctl against the module: what it shows, filters, reaps and says."""
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import pty
@@ -548,18 +550,25 @@ class Large(Case):
 
     def test_reap_by_pid(self):
         """More cookies than one request takes."""
+        if ktap.SCALE < 0.1:
+            self.skipTest("too many sockets for this machine")
         made = self.bulk(8100)
         answer = self.reap("--pid", str(os.getpid()), "--max", "8050")
         self.assertEqual((answer["matched"], answer["reaped"]), (len(made), 8050))
 
 
-class Namespaces(Case):
+class InNamespaces(Case):
+    name = f"cw-test-{os.getpid()}"
+
     def named(self):
-        name = f"cw-test-{os.getpid()}"
-        net.ip("netns", "add", name)
-        self.addCleanup(net.ip, "netns", "del", name)
-        net.ip("-n", name, "link", "set", "lo", "up")
-        return name
+        net.ip("netns", "add", self.name)
+        self.addCleanup(self.unname)
+        net.ip("-n", self.name, "link", "set", "lo", "up")
+        return self.name
+
+    def unname(self):
+        if os.path.exists(f"/run/netns/{self.name}"):
+            net.ip("netns", "del", self.name)
 
     def inside(self, name, cls="held", **kwargs):
         fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
@@ -572,6 +581,8 @@ class Namespaces(Case):
             os.close(fd)
             os.close(home)
 
+
+class Namespaces(InNamespaces):
     def test_named(self):
         name = self.named()
         there, here = self.inside(name), self.spell("unread")
@@ -681,6 +692,39 @@ class Timeout(Case):
         self.text("timeout", "9", "--port", "1-255")
         self.assertEqual(self.rules(), "1-255=9")
 
+    def lock(self):
+        """What those take who change rules."""
+        mine = self.keep(open("/proc/thread-self/ns/net", encoding="ascii"))
+        fcntl.flock(mine, fcntl.LOCK_EX)
+        return mine
+
+    def test_at_the_same_time(self):
+        """None undoes what another sets meanwhile."""
+        lock = self.lock()
+        tool = subprocess.Popen([CWCTL, "timeout", "5", "--port", "80"],
+                                stdout=subprocess.DEVNULL)
+        self.addCleanup(tool.wait)
+        self.addCleanup(tool.kill)
+
+        def waits():
+            fds = f"/proc/{tool.pid}/fd/"
+            with contextlib.suppress(FileNotFoundError):    # closed just now
+                return any(os.readlink(fds + fd).startswith("net:") for fd in os.listdir(fds))
+            return False
+        wait_until(waits, "the tool to wait for the lock")
+        cw.put("port_timeouts", "81=6")
+        lock.close()
+        self.assertEqual(tool.wait(20 * ktap.SLOW), DONE)
+        self.assertEqual(self.rules(), "80=5,81=6")
+
+    def test_locked_by_a_stranger(self):
+        """Anybody in the namespace can hold the lock, which must not hold off others."""
+        self.lock()
+        begin = time.monotonic()
+        self.text("timeout", "5", "--port", "80")
+        self.assertGreater(time.monotonic() - begin, 4.9, "not waited for")
+        self.assertEqual(self.rules(), "80=5")
+
     def test_at_work(self):
         spell = self.spell("held", self.listener(port=8080))
         self.spell("held", self.listener(port=8081))
@@ -735,7 +779,7 @@ class Status(Case):
         self.assertEqual(self.json("status", user=65534)["sockets"], 1)
 
 
-class Monitor(Case):
+class Monitor(InNamespaces):
     def monitor(self, *args, **kwargs):
         tool = subprocess.Popen([CWCTL, *args, "monitor"], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, env=environment(), **kwargs)
@@ -747,9 +791,12 @@ class Monitor(Case):
         return tool
 
     @staticmethod
-    def listens(pid):
-        with open(f"/proc/{pid}/net/netlink", encoding="ascii") as f:
-            rows = [line.split() for line in f][1:]
+    def listens(pid, netns=None):
+        """In the namespace that the tool is in, or in another."""
+        where = [f"--net=/run/netns/{netns}"] if netns else ["-t", str(pid), "--net"]
+        rows = [line.split() for line in subprocess.run(
+            ["nsenter", *where, "cat", "/proc/net/netlink"], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.splitlines()[1:]]
         return any(r[1] == "16" and r[2] == str(pid) and int(r[3], 16) for r in rows)
 
     def line(self, tool):
@@ -779,6 +826,34 @@ class Monitor(Case):
         self.reap("--all")
         self.assertRegex(self.line(tool), r"\A\d\d:\d\d:\d\d in 127\.0\.0\.1:8080 127\.0\.0\.1:"
                          r"\d+ age \S+ idle \S+ held \(request\)\n\Z")
+
+    @staticmethod
+    def with_timeout():
+        """The numbers of namespaces that have sockets or a timeout."""
+        with open(f"{cw.DEBUGFS}/netns", encoding="ascii") as f:
+            return {int(line.split()[0]) for line in f.readlines()[1:]}
+
+    def test_namespaces_come_and_go(self):
+        """With -a new ones are followed, and those that are gone are not kept."""
+        tool = self.monitor("-j", "-a")
+        name = self.named()
+        number = os.stat(f"/run/netns/{name}").st_ino
+        self.text("-n", name, "timeout", "1000")
+        wait_until(lambda: self.listens(tool.pid, name), "the monitor to follow")
+        there = self.inside(name)
+        self.json("-n", name, "reap", "--all")
+        event = json.loads(self.line(tool))
+        self.assertEqual((event["netns"], event["cookie"]), (name, f"{there.cookie:x}"))
+        there.close()
+        there.lsn.close()
+        self.assertIn(number, self.with_timeout())
+        self.unname()
+        wait_until(lambda: number not in self.with_timeout(), "the namespace to go")
+        here = self.spell("held")
+        self.reap("--all")
+        event = json.loads(self.line(tool))
+        self.assertEqual(event["cookie"], f"{here.cookie:x}")
+        self.assertNotEqual(event["netns"], name)
 
     def core_sysctl(self, name, value):
         """Sets a sysctl of the host for this test alone."""

@@ -167,6 +167,28 @@ static void complete(struct cw_buf *to)
 }
 
 /**
+ * cw_in_netns() - do something in a network namespace
+ * @cw: the run
+ * @ns: the namespace; the process stays in it
+ * @fn: does it
+ * @arg: for @fn
+ *
+ * Return: exit status.
+ */
+int cw_in_netns(struct cw *cw, const struct cw_netns *ns, cw_netns_fn *fn,
+		void *arg)
+{
+	int status = cw_netns_enter(ns, &cw->err);
+
+	if (status)
+		return status;
+	status = fn(cw, ns, arg);
+	if (status == CW_FAILED && cw->opt.all_netns)
+		cw_error_where(&cw->err, ns->name);
+	return status;
+}
+
+/**
  * cw_each_netns() - do something in each network namespace that is wanted
  * @cw: the run
  * @fn: does it
@@ -179,14 +201,8 @@ int cw_each_netns(struct cw *cw, cw_netns_fn *fn, void *arg)
 	int status = CW_DONE;
 	size_t i;
 
-	for (i = 0; i < cw->netns.n && !status; i++) {
-		status = cw_netns_enter(&cw->netns.list[i], &cw->err);
-		if (status)
-			break;
-		status = fn(cw, &cw->netns.list[i], arg);
-		if (status == CW_FAILED && cw->opt.all_netns)
-			cw_error_where(&cw->err, cw->netns.list[i].name);
-	}
+	for (i = 0; i < cw->netns.n && !status; i++)
+		status = cw_in_netns(cw, &cw->netns.list[i], fn, arg);
 	return status;
 }
 

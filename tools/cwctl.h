@@ -27,6 +27,8 @@ typedef int cw_netns_fn(struct cw *cw, const struct cw_netns *ns, void *arg);
 
 int cw_main(int argc, char **argv);
 int cw_flush(struct cw *cw);
+int cw_in_netns(struct cw *cw, const struct cw_netns *ns, cw_netns_fn *fn,
+		void *arg);
 int cw_each_netns(struct cw *cw, cw_netns_fn *fn, void *arg);
 
 /* Each in the file of its name; they return exit status. */

@@ -104,6 +104,21 @@ int cw_file_write(const char *path, const char *text)
 }
 
 /**
+ * cw_file_stat() - stat(2)
+ * @path: absolute
+ * @st: gets it
+ *
+ * Return: 0, or a negative errno.
+ */
+int cw_file_stat(const char *path, struct stat *st)
+{
+	char full[2 * PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s%s", cw_host_root(), path);
+	return stat(full, st) ? -errno : 0;
+}
+
+/**
  * cw_file_exists() - is there such a file
  * @path: absolute
  *

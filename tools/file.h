@@ -7,11 +7,13 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 int cw_file_open(const char *path, int flags);
 DIR *cw_file_dir(const char *path);
 int cw_file_read(const char *path, char *buf, size_t size);
 int cw_file_write(const char *path, const char *text);
+int cw_file_stat(const char *path, struct stat *st);
 bool cw_file_exists(const char *path);
 
 #endif /* CW_FILE_H */

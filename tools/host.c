@@ -80,6 +80,19 @@ unsigned int cw_host_width(void)
 }
 
 /**
+ * cw_host_clock() - a clock that nobody sets
+ *
+ * Return: milliseconds since some time.
+ */
+int64_t cw_host_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/**
  * cw_host_time() - the time of day
  *
  * Return: seconds since 1970.

@@ -8,12 +8,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 const char *cw_host_root(void);
 int cw_host_write(int fd, const void *data, size_t size);
 bool cw_host_colour(void);
 unsigned int cw_host_width(void);
+int64_t cw_host_clock(void);
 time_t cw_host_time(void);
 
 #endif /* CW_HOST_H */

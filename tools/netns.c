@@ -92,6 +92,17 @@ int cw_netns_one(struct cw_netnses *all, const char *name, struct cw_error *err)
 	return CW_DONE;
 }
 
+static bool is_there(const struct cw_netnses *all, const struct stat *st)
+{
+	const struct cw_netns ns = { .ino = st->st_ino, .dev = st->st_dev };
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (cw_netns_same(&all->list[i], &ns))
+			return true;
+	return false;
+}
+
 /*
  * Adds the namespace at @path, unless it is there already.  What is not there
  * any more, or is no namespace (ip-netns(8) leaves plain files behind when the
@@ -103,9 +114,11 @@ static int add_path(struct cw_netnses *all, const char *path, const char *name,
 	struct cw_netns *ns;
 	char number[40];
 	struct stat st;
-	size_t i;
 	int fd;
 
+	/* most processes are in one that we have, and stat() is cheap */
+	if (!cw_file_stat(path, &st) && is_there(all, &st))
+		return CW_DONE;
 	/* Once more, because a process that ends just now is refused, too. */
 	fd = cw_file_open(path, O_RDONLY);
 	if (fd == -EACCES)
@@ -116,16 +129,10 @@ static int add_path(struct cw_netnses *all, const char *path, const char *name,
 		return cw_fail(err, CW_FAILED, "cannot open %s: %s%s", path,
 			       strerror(-fd),
 			       fd == -EACCES ? " (-a needs root)" : "");
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(fd, &st)) {
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(fd, &st) ||
+	    is_there(all, &st)) {
 		close(fd);
 		return CW_DONE;
-	}
-	for (i = 0; i < all->n; i++) {
-		if (all->list[i].ino == st.st_ino &&
-		    all->list[i].dev == st.st_dev) {
-			close(fd);
-			return CW_DONE;
-		}
 	}
 	snprintf(number, sizeof(number), "net:[%ju]",
 		 (uintmax_t)st.st_ino);
@@ -209,7 +216,22 @@ int cw_netns_all(struct cw_netnses *all, struct cw_error *err)
 		status = add_named(all, err);
 	if (!status)
 		status = add_unnamed(all, err);
+	if (!status && !all->n)
+		return cw_fail(err, CW_FAILED,
+			       "cannot see any network namespace: is /proc mounted?");
 	return status;
+}
+
+/**
+ * cw_netns_same() - do both mean the same namespace
+ * @a: one, of cw_netns_all()
+ * @b: another; both must be open, for a number is used again
+ *
+ * Return: whether they do.
+ */
+bool cw_netns_same(const struct cw_netns *a, const struct cw_netns *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
 }
 
 /**

@@ -16,6 +16,8 @@
  *	NULL if it is the only one, and need not be shown
  * @option: what to type to get there: "-n NAME ", or nothing
  * @fd: open on it, or -1 for the one we are in
+ * @dev: device and
+ * @ino: inode by which it is known; 0 if it is the only one
  */
 struct cw_netns {
 	char *name;
@@ -33,6 +35,7 @@ struct cw_netnses {
 int cw_netns_one(struct cw_netnses *all, const char *name,
 		 struct cw_error *err);
 int cw_netns_all(struct cw_netnses *all, struct cw_error *err);
+bool cw_netns_same(const struct cw_netns *a, const struct cw_netns *b);
 int cw_netns_enter(const struct cw_netns *ns, struct cw_error *err);
 void cw_netns_free(struct cw_netnses *all);
 

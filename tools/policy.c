@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "buf.h"
 #include "file.h"
+#include "host.h"
 #include "policy.h"
 #include "text.h"
 
@@ -14,6 +19,9 @@
 #define OURS SYSCTL "tcp_close_wait_"
 
 #define RULES_TEXT 4096		/* the kernel's own text is shorter */
+
+/* How often to ask for the lock. */
+#define LOCK_PAUSE 10		/* ms */
 
 /* A sysctl is not there. */
 static int missing(const char *path, struct cw_error *err)
@@ -127,6 +135,34 @@ static int write_text(const char *path, const char *text, struct cw_error *err)
 		       path + strlen(SYSCTL), strerror(-error),
 		       error == -EPERM || error == -EACCES ?
 		       " (needs CAP_NET_ADMIN)" : "");
+}
+
+/**
+ * cw_policy_lock() - keep other cwctl from changing the rules meanwhile
+ * @deadline: of cw_host_clock(); from then on it does without the lock, which
+ *	everybody in the namespace can hold
+ *
+ * The lock is that of the namespace that the process is in.
+ *
+ * Return: what cw_policy_unlock() takes.
+ */
+int cw_policy_lock(int64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE * 1000000 };
+	int fd = cw_file_open("/proc/self/ns/net", O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	while (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK &&
+	       cw_host_clock() < deadline)
+		nanosleep(&pause, NULL);
+	return fd;
+}
+
+void cw_policy_unlock(int lock)
+{
+	if (lock >= 0)
+		close(lock);
 }
 
 /**

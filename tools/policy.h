@@ -36,6 +36,8 @@ struct cw_policy {
 };
 
 int cw_policy_read(struct cw_policy *policy, struct cw_error *err);
+int cw_policy_lock(int64_t deadline);
+void cw_policy_unlock(int lock);
 int cw_policy_write_timeout(uint32_t timeout, struct cw_error *err);
 int cw_policy_write_rules(const struct cw_policy *policy,
 			  struct cw_error *err);

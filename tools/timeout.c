@@ -2,12 +2,17 @@
 #include <string.h>
 
 #include "cwctl.h"
+#include "host.h"
 #include "policy.h"
+
+/* How long to wait for those who change rules at the same time. */
+#define LOCK_PATIENCE 5000	/* ms */
 
 /* What the user wants to set. */
 struct change {
 	enum { SHOW, SET, DEFAULT } what;
 	uint32_t timeout;
+	int64_t deadline;	/* of the wait for locks, of all namespaces */
 };
 
 static int read_change(struct cw *cw, struct change *change)
@@ -16,6 +21,7 @@ static int read_change(struct cw *cw, struct change *change)
 	uint64_t seconds = 0;
 
 	change->what = SHOW;
+	change->deadline = cw_host_clock() + LOCK_PATIENCE;
 	if (!word)
 		return CW_DONE;
 	change->what = SET;
@@ -36,21 +42,35 @@ static int read_change(struct cw *cw, struct change *change)
 	return CW_DONE;
 }
 
-static int apply(struct cw *cw, struct cw_policy *policy,
-		 const struct change *change)
+static int change_rules(struct cw *cw, const struct change *change)
 {
-	struct cw_rule rule = {
+	const struct cw_rule rule = {
 		.dir = cw->opt.service_dir, .ports = cw->opt.service,
 		.timeout = change->timeout,
 	};
+	int lock = cw_policy_lock(change->deadline);
+	struct cw_policy policy;
+	int status;
 
-	if (!rule.ports.first)
-		return cw_policy_write_timeout(change->timeout, &cw->err);
-	if (change->what == SET)
-		cw_policy_set(policy, &rule);
-	else
-		cw_policy_forget(policy, rule.dir, rule.ports);
-	return cw_policy_write_rules(policy, &cw->err);
+	status = cw_policy_read(&policy, &cw->err);
+	if (!status) {
+		if (change->what == SET)
+			cw_policy_set(&policy, &rule);
+		else
+			cw_policy_forget(&policy, rule.dir, rule.ports);
+		status = cw_policy_write_rules(&policy, &cw->err);
+	}
+	cw_policy_unlock(lock);
+	return status;
+}
+
+static int apply(struct cw *cw, const struct change *change)
+{
+	if (change->what == SHOW)
+		return CW_DONE;
+	if (cw->opt.service.first)
+		return change_rules(cw, change);
+	return cw_policy_write_timeout(change->timeout, &cw->err);
 }
 
 static int timeout_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
@@ -58,15 +78,11 @@ static int timeout_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
 	const struct cw_rule only = {
 		.dir = cw->opt.service_dir, .ports = cw->opt.service,
 	};
-	const struct change *change = arg;
 	struct cw_policy policy;
-	int status = cw_policy_read(&policy, &cw->err);
+	int status = apply(cw, arg);
 
-	if (!status && change->what != SHOW) {
-		status = apply(cw, &policy, change);
-		if (!status)
-			status = cw_policy_read(&policy, &cw->err);
-	}
+	if (!status)
+		status = cw_policy_read(&policy, &cw->err);
 	if (status)
 		return status;
 	cw_out_object(cw->out, NULL);

@@ -142,10 +142,13 @@ int cw_transport_join(struct cw_transport *transport, uint32_t group)
  * cw_transport_wait() - wait for one of several
  * @transports: sockets
  * @n: how many
+ * @timeout: milliseconds, -1 for ever
  *
- * Return: the number of one that has something, or a negative errno.
+ * Return: the number of one that has something; -EAGAIN after the timeout, or
+ * another negative errno.
  */
-int cw_transport_wait(struct cw_transport * const *transports, unsigned int n)
+int cw_transport_wait(struct cw_transport * const *transports, unsigned int n,
+		      int timeout)
 {
 	struct pollfd *fds = cw_alloc(n * sizeof(*fds));
 	int ready;
@@ -156,11 +159,15 @@ int cw_transport_wait(struct cw_transport * const *transports, unsigned int n)
 		fds[i].events = POLLIN;
 	}
 	do {
-		ready = poll(fds, n, -1);
+		ready = poll(fds, n, timeout);
 	} while (ready < 0 && errno == EINTR);
-	ready = ready < 0 ? -errno : 0;
-	for (i = 0; i < n && !ready && !fds[i].revents; i++)
-		;
+	if (ready <= 0) {
+		ready = ready ? -errno : -EAGAIN;
+	} else {
+		for (i = 0; !fds[i].revents; i++)
+			;
+		ready = i;
+	}
 	free(fds);
-	return ready ? ready : (int)i;
+	return ready;
 }

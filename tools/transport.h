@@ -20,6 +20,7 @@ int cw_transport_send(struct cw_transport *transport, const void *data,
 ssize_t cw_transport_recv(struct cw_transport *transport, void *buf,
 			  size_t size, int timeout);
 int cw_transport_join(struct cw_transport *transport, uint32_t group);
-int cw_transport_wait(struct cw_transport * const *transports, unsigned int n);
+int cw_transport_wait(struct cw_transport * const *transports, unsigned int n,
+		      int timeout);
 
 #endif /* CW_TRANSPORT_H */

@@ -43,6 +43,11 @@ unsigned int cw_host_width(void)
 	return twin->width;
 }
 
+int64_t cw_host_clock(void)
+{
+	return 0;
+}
+
 time_t cw_host_time(void)
 {
 	return 1700000000;
@@ -122,11 +127,12 @@ int cw_transport_join(struct cw_transport *transport, uint32_t group)
 	return 0;
 }
 
-int cw_transport_wait(struct cw_transport * const *transports, unsigned int n)
+int cw_transport_wait(struct cw_transport * const *transports, unsigned int n,
+		      int timeout)
 {
 	(void)transports;
 	(void)n;
-	return 0;
+	return timeout < 0 ? 0 : -EAGAIN;
 }
 
 /**

@@ -101,6 +101,7 @@ static const struct replay replays[] = {
 	{ .name = "help-list", .command = "list --help" },
 	{ .name = "help-reap", .command = "reap --help" },
 	{ .name = "help-timeout", .command = "timeout --help" },
+	{ .name = "all-of-none", .command = "-a monitor", .status = 1 },
 	{ .name = "help-monitor", .command = "monitor --help" },
 	{ .name = "help-status", .command = "status --help" },
 	{ .name = "completion", .command = "--completion" },
