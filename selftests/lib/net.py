@@ -23,6 +23,8 @@ MSG_FASTOPEN = 0x20000000
 IPPROTO_DCCP = 33
 SOCK_DCCP = 6
 SIOCINQ, SIOCOUTQ = 0x541B, 0x5411
+IFA_F_TENTATIVE = 0x40
+RTF_LOCAL = 0x80000000
 ESTABLISHED, FIN_WAIT2, CLOSE, CLOSE_WAIT = 1, 5, 7, 8
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -91,11 +93,22 @@ def ip(*args):
 
 
 def add_address6(host, length, dev="lo"):
-    """Gives DEV an address, which can be used: its routes come a moment later."""
+    """Gives DEV an address, which can be used: a work of the kernel's sees to that."""
     ip("-6", "address", "add", f"{host}/{length}", "dev", dev, "nodad")
     address = (host, 9, 0, socket.if_nametoindex(dev))
+    number = socket.inet_pton(socket.AF_INET6, host).hex()
+
+    def rows(name):
+        with open(f"/proc/thread-self/net/{name}", encoding="ascii") as f:
+            return [line.split() for line in f]
 
     def usable():
+        ready = any(row[0] == number and not int(row[4], 16) & IFA_F_TENTATIVE
+                    for row in rows("if_inet6"))
+        local = any(row[:2] == [number, "80"] and int(row[8], 16) & RTF_LOCAL
+                    for row in rows("ipv6_route"))
+        if not ready or not local:
+            return False
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             return sock.connect_ex(address) == 0
     wait_until(usable, f"{host} can be used")
