@@ -184,7 +184,7 @@ class Many(cw.Case):
         if ktap.SCALE < 1:
             self.skipTest("too many sockets for this machine")
         large = os.environ.get("CW_LARGE") == "1"
-        self.many(100000 if large else 50000, (97, 977, 4099, 65521, 1 << 20))
+        self.many(100000 if large else 20000, (97, 977, 4099, 65521, 1 << 20))
 
 
 class Churn(cw.Case):
