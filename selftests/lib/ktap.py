@@ -7,6 +7,8 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
+import time
 import unittest
 
 # A debug kernel under emulation is slow: CW_SCALE multiplies the numbers of
@@ -15,6 +17,10 @@ SCALE = float(os.environ.get("CW_SCALE", "1"))
 SLOW = float(os.environ.get("CW_SLOW", "0")) or max(1.0, min(10.0, 0.5 / SCALE))
 # Without the cases that are marked slow.
 QUICK = os.environ.get("CW_QUICK") == "1"
+
+# Who stands still for longer cannot tell "reaped too late" from "looked too late".
+STANDSTILL = 0.25
+ATTEMPTS = 3
 
 KSFT_PASS, KSFT_FAIL, KSFT_SKIP = 0, 1, 4
 
@@ -39,10 +45,32 @@ def is_slow(test):
     return hasattr(test, "slow") or hasattr(getattr(test, test._testMethodName), "slow")
 
 
+class Pulse:
+    """Says whether the machine stood still: a thread on each processor that sleeps
+    a moment, and sees how much later than that it is woken."""
+
+    PAUSE = 0.05
+
+    def __init__(self):
+        self.worst = 0.0
+        for cpu in os.sched_getaffinity(0):
+            threading.Thread(target=self._beat, args=(cpu,), daemon=True).start()
+
+    def _beat(self, cpu):
+        os.sched_setaffinity(0, {cpu})  # this thread alone
+        while True:
+            due = time.monotonic() + self.PAUSE
+            time.sleep(self.PAUSE)
+            self.worst = max(self.worst, time.monotonic() - due)
+
+
 class Result(unittest.TestResult):
     def __init__(self, out):
         super().__init__()
         self.out = out
+        self.pulse = Pulse()
+        self.again = []
+        self.last_attempt = False
         self.number = self.passed = self.failed = self.skips = 0
         self.seen = set()
         self.problems = []
@@ -55,6 +83,7 @@ class Result(unittest.TestResult):
         super().startTest(test)
         self.problems = []
         self.skip_reason = None
+        self.pulse.worst = 0.0
         limit = getattr(test, "limit", 60) * SLOW
         signal.signal(signal.SIGALRM, self._alarm)
         # again and again: clean-up that hangs is interrupted too
@@ -88,6 +117,13 @@ class Result(unittest.TestResult):
     def stopTest(self, test):
         signal.setitimer(signal.ITIMER_REAL, 0)
         super().stopTest(test)
+        stood = self.pulse.worst
+        if self.problems and stood > STANDSTILL and not self.last_attempt:
+            self.again.append(test)
+            print(f"# once more later, the machine stood still for {stood:.3f} s: "
+                  f"{name_of(test)}: {self.problems[-1].rstrip().splitlines()[-1]}",
+                  file=self.out, flush=True)
+            return
         self.seen.add(test.id())
         self._report(name_of(test))
 
@@ -140,7 +176,11 @@ def main():
     for test in left_out:
         print(f"# left out, slow: {name_of(test)}", file=out)
     result = Result(out)
-    unittest.TestSuite(tests).run(result)
+    attempt = tests
+    for number in range(1, ATTEMPTS + 1):
+        result.again, result.last_attempt = [], number == ATTEMPTS
+        unittest.TestSuite(attempt).run(result)
+        attempt = result.again
     for test in tests:
         if test.id() not in result.seen and result.number < len(tests):
             result.problems = ["did not run"]
