@@ -46,10 +46,10 @@ static const struct command commands[] = {
 		CW_OPTIONS_FILTER,
 	}, {
 		"reap", cw_reap, NULL, "reset connections, whatever the timeout",
-		"The peer gets a RST; the application sees ECONNABORTED. Its descriptors stay\n"
-		"open until it closes them. Sockets that are not accepted, belong to the kernel\n"
-		"or to MPTCP, or are in use at that moment, are left alone. Exit status 3: none\n"
-		"matched.\n\n"
+		"The peer gets a RST; the application sees ECONNABORTED. Its descriptors, and\n"
+		"data not yet read, stay until it closes them. Sockets that are not accepted,\n"
+		"belong to the kernel or to MPTCP, or are in use at that moment, are left alone.\n"
+		"Exit status 3: none matched.\n\n"
 		"  cwctl reap --port 8080 --class held --idle 10m --dry-run\n"
 		"  cwctl reap --port 8080 --class held --idle 10m\n"
 		"  cwctl reap --pid 3121 --max 100\n",
@@ -59,7 +59,8 @@ static const struct command commands[] = {
 		"show or set after how long stuck sockets are reaped",
 		"Without --port it is that of the namespace. With --port, \"off\" exempts the\n"
 		"ports from reaping, and \"default\" has them follow the namespace again. What\n"
-		"other rules say of other ports stays.\n\n"
+		"other rules say of other ports stays. What is reaped is reset; its descriptors,\n"
+		"and data not yet read, stay until the application closes them.\n\n"
 		"  cwctl timeout                        show it\n"
 		"  cwctl timeout 15m                    for all ports without a rule\n"
 		"  cwctl timeout 10m --port 8000-8099   for ports of this host\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "error.h"
 
@@ -22,6 +23,21 @@ int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
 	return status;
+}
+
+/**
+ * cw_error_also() - what was done before something went wrong must not go untold
+ * @err: has a text
+ * @fmt: goes behind it
+ */
+void cw_error_also(struct cw_error *err, const char *fmt, ...)
+{
+	size_t len = strlen(err->text);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(err->text + len, sizeof(err->text) - len, fmt, args);
+	va_end(args);
 }
 
 /**

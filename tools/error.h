@@ -22,6 +22,8 @@ struct cw_error {
 
 int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)
 	__printf(3, 4);
+void cw_error_also(struct cw_error *err, const char *fmt, ...)
+	__printf(2, 3);
 void cw_error_where(struct cw_error *err, const char *name);
 
 #endif /* CW_ERROR_H */

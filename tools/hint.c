@@ -31,8 +31,13 @@ static unsigned int main_class(const struct cw_port *port)
 	return most;
 }
 
-/* Has any been there for a minute? */
-static bool is_old(const struct cw_port *port)
+/**
+ * cw_hint_is_old() - have any been there for a minute?
+ * @port: the port
+ *
+ * Return: whether they have; ages that are lower bounds do not tell.
+ */
+bool cw_hint_is_old(const struct cw_port *port)
 {
 	return port->v[PORT(AGE_MAX_MS)] >= 60000;
 }
@@ -63,7 +68,7 @@ void cw_hint_port(struct cw_buf *to, const struct cw_port *port)
 		put_class(to, port, i);
 	}
 	cw_buf_puts(to, ".");
-	if (!is_old(port))
+	if (!cw_hint_is_old(port) && !port->v[PORT(INEXACT)])
 		cw_buf_puts(to,
 			    " All are younger than a minute, which can be normal: look again later.");
 }
@@ -110,8 +115,9 @@ void cw_hint_next(struct cw_buf *to, const struct cw_port *port,
  * cw_hint_churn() - what the finished stays tell
  * @to: gets it; nothing, if there are too few
  * @stats: the counters
+ * @old: whether some have been there for a minute
  */
-void cw_hint_churn(struct cw_buf *to, const struct cw_stats *stats)
+void cw_hint_churn(struct cw_buf *to, const struct cw_stats *stats, bool old)
 {
 	uint64_t came = stats->v[STATS(ENTERED)] + stats->v[STATS(ADOPTED)];
 	uint64_t left = stats->v[STATS(LEFT)], all = 0, brief = 0;
@@ -122,7 +128,7 @@ void cw_hint_churn(struct cw_buf *to, const struct cw_stats *stats)
 		if (i <= STATS(SPELL_LT_1S))
 			brief += stats->v[i];
 	}
-	if (came >= 10 && left < came / 10)
+	if (old && came >= 10 && left < came / 10)
 		cw_buf_printf(to, "Only %ju of %ju left by themselves: something keeps them.",
 			      (uintmax_t)left, (uintmax_t)came);
 	else if (all >= 100)

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "host.h"
-
-#define WIDTH_DEFAULT	80
-#define WIDTH_MAX	1000
 
 /**
  * cw_host_root() - what stands before each path of the system's own files
@@ -61,10 +59,11 @@ bool cw_host_colour(void)
 
 /**
  * cw_host_width() - how many columns output may have
+ * @unknown: if nothing says so: a pipe, or a file
  *
- * Return: the terminal's width; where there is none COLUMNS, or 80.
+ * Return: the terminal's width; where there is none COLUMNS, or @unknown.
  */
-unsigned int cw_host_width(void)
+unsigned int cw_host_width(unsigned int unknown)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
@@ -75,8 +74,8 @@ unsigned int cw_host_width(void)
 	if (!width && columns)
 		width = strtol(columns, NULL, 10);
 	if (width <= 0)
-		width = WIDTH_DEFAULT;
-	return width < WIDTH_MAX ? width : WIDTH_MAX;
+		width = unknown;
+	return width < UINT_MAX ? width : UINT_MAX;
 }
 
 /**

@@ -14,7 +14,7 @@
 const char *cw_host_root(void);
 int cw_host_write(int fd, const void *data, size_t size);
 bool cw_host_colour(void);
-unsigned int cw_host_width(void);
+unsigned int cw_host_width(unsigned int unknown);
 int64_t cw_host_clock(void);
 time_t cw_host_time(void);
 

@@ -55,7 +55,7 @@ static bool print_event(const struct nlmsghdr *nlh, void *arg)
 	cw_out_str(out, "cause", cw_cause_name(event.cause), " ({})");
 	cw_out_u64(out, "error", event.error, NULL);
 	cw_out_object_end(out);
-	cw_out_end_paragraph(out, strlen("00:00:00 "));
+	cw_out_end_record(out, strlen("00:00:00 "));
 	return true;
 }
 
@@ -70,7 +70,7 @@ static void print_lost(const struct source *source)
 	if (source->ns->name)
 		cw_out_str(out, "netns", source->ns->name, " (in {})");
 	cw_out_object_end(out);
-	cw_out_end_paragraph(out, strlen("00:00:00 "));
+	cw_out_end_record(out, strlen("00:00:00 "));
 }
 
 /* What has come, or a part of it. */

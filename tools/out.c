@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,13 @@
 #include "text.h"
 
 #define DEPTH_MAX 10
+#define WIDTH_PROSE 80		/* where there is no terminal */
 
 struct cw_out {
 	bool json;
 	bool colour;
-	unsigned int width;
+	unsigned int width;		/* of tables, and of what is like their rows */
+	unsigned int prose;		/* and of all other text */
 	struct cw_buf body;
 	struct cw_buf line;		/* text that is not in body yet */
 	enum cw_tone tone;
@@ -36,7 +39,9 @@ struct cw_out *cw_out_new(bool json)
 
 	out->json = json;
 	out->colour = !json && cw_host_colour();
-	out->width = cw_host_width();
+	/* a row for grep or a log stays whole */
+	out->width = cw_host_width(UINT_MAX);
+	out->prose = cw_host_width(WIDTH_PROSE);
 	return out;
 }
 
@@ -361,12 +366,8 @@ void cw_out_end_line(struct cw_out *out)
 	out->line.len = 0;
 }
 
-/**
- * cw_out_end_paragraph() - end a text, which is broken into lines at its blanks
- * @out: output
- * @indent: blanks before each line but the first
- */
-void cw_out_end_paragraph(struct cw_out *out, unsigned int indent)
+/* Ends a text, which is broken into lines at its blanks. */
+static void end_text(struct cw_out *out, unsigned int indent, size_t room)
 {
 	const char *at = out->line.text, *end;
 	size_t column = 0;
@@ -382,7 +383,7 @@ void cw_out_end_paragraph(struct cw_out *out, unsigned int indent)
 			word++;
 		word += strcspn(word, " ");
 		width = cw_text_width(at, word - at);
-		if (column && column + width > out->width) {
+		if (column && column + width > room) {
 			cw_buf_puts(&out->body, "\n");
 			cw_buf_fill(&out->body, ' ', indent);
 			at += strspn(at, " ");
@@ -395,4 +396,24 @@ void cw_out_end_paragraph(struct cw_out *out, unsigned int indent)
 	}
 	cw_buf_puts(&out->body, "\n");
 	out->line.len = 0;
+}
+
+/**
+ * cw_out_end_paragraph() - end a text, which is broken into lines at its blanks
+ * @out: output
+ * @indent: blanks before each line but the first
+ */
+void cw_out_end_paragraph(struct cw_out *out, unsigned int indent)
+{
+	end_text(out, indent, out->prose);
+}
+
+/**
+ * cw_out_end_record() - end a text that is like the row of a table
+ * @out: output
+ * @indent: blanks before each line but the first
+ */
+void cw_out_end_record(struct cw_out *out, unsigned int indent)
+{
+	end_text(out, indent, out->width);
 }

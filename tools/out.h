@@ -45,5 +45,6 @@ void cw_out_raw(struct cw_out *out, const char *text);
 void cw_out_tone(struct cw_out *out, enum cw_tone tone);
 void cw_out_end_line(struct cw_out *out);
 void cw_out_end_paragraph(struct cw_out *out, unsigned int indent);
+void cw_out_end_record(struct cw_out *out, unsigned int indent);
 
 #endif /* CW_OUT_H */

@@ -102,13 +102,46 @@ void cw_ports_make(struct cw_ports *ports, const char *netns,
 	}
 }
 
-static int ask(struct cw *cw, struct cw_nl *nl, struct get *get)
+static int ask(struct cw *cw, struct cw_nl *nl, const struct cw_filter *filter,
+	       struct get *get)
 {
 	struct nlmsghdr *nlh;
 
 	nlh = cw_nl_request(nl, TCP_CLOSE_WAIT_CMD_PORTS_GET, NLM_F_DUMP);
-	cw_filter_put(&cw->opt.filter, nlh);
+	cw_filter_put(filter, nlh);
 	return cw_nl_talk(nl, nlh, "list ports", add_port, get, &cw->err);
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct cw_port *left = a, *right = b;
+	uint64_t l = left->v[PORT(DIR)] << 16 | left->v[PORT(PORT)];
+	uint64_t r = right->v[PORT(DIR)] << 16 | right->v[PORT(PORT)];
+
+	return l < r ? -1 : l > r;
+}
+
+/* What was reaped on the ports from @first on, as the kernel counts it. */
+static int fill_reaped(struct cw *cw, struct cw_nl *nl, struct cw_ports *ports,
+		       size_t first)
+{
+	const struct cw_filter all = { 0 };
+	struct cw_ports known = { 0 };
+	struct get get = { .ports = &known };
+	int status = ask(cw, nl, &all, &get);
+
+	if (!status && known.n)
+		qsort(known.list, known.n, sizeof(*known.list), by_port);
+	for (; !status && known.n && first < ports->n; first++) {
+		struct cw_port *port = &ports->list[first], *same;
+
+		same = bsearch(port, known.list, known.n, sizeof(*known.list),
+			       by_port);
+		if (same)
+			port->v[PORT(REAPED)] = same->v[PORT(REAPED)];
+	}
+	cw_ports_free(&known);
+	return status;
 }
 
 /**
@@ -122,6 +155,7 @@ static int ask(struct cw *cw, struct cw_nl *nl, struct get *get)
 int cw_ports_get(struct cw *cw, const struct cw_netns *ns, void *arg)
 {
 	struct get get = { .ports = arg, .netns = ns->name };
+	size_t first = get.ports->n;
 	struct cw_sockets sockets = { 0 };
 	struct cw_nl nl;
 	int status = cw_nl_open(&nl, &cw->err);
@@ -130,8 +164,10 @@ int cw_ports_get(struct cw *cw, const struct cw_netns *ns, void *arg)
 		status = cw_sockets_get(cw, &nl, ns, &cw->opt.filter, &sockets);
 		cw_ports_make(arg, ns->name, &sockets);
 		cw_sockets_free(&sockets);
+		if (!status && get.ports->n > first)
+			status = fill_reaped(cw, &nl, arg, first);
 	} else if (!status) {
-		status = ask(cw, &nl, &get);
+		status = ask(cw, &nl, &cw->opt.filter, &get);
 	}
 	cw_nl_close(&nl);
 	return status;

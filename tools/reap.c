@@ -166,7 +166,11 @@ static void print_result(struct cw *cw, const struct cw_reaped *sum,
 {
 	const char *matched = NULL, *reaped = NULL;
 	struct cw_out *out = cw->out;
+	uint64_t tried = sum->reaped;
+	unsigned int i;
 
+	for (i = SKIPPED(UNACCEPTED); i <= TCP_CLOSE_WAIT_A_SKIPPED_MAX; i++)
+		tried += sum->skipped[i];
 	if (text && cw->opt.dry_run) {
 		matched = sum->matched == 1 ? "{} connection matches, " :
 					      "{} connections match, ";
@@ -177,6 +181,8 @@ static void print_result(struct cw *cw, const struct cw_reaped *sum,
 	}
 	cw_out_u64(out, "matched", sum->matched, matched);
 	cw_out_u64(out, "reaped", sum->reaped, reaped);
+	if (text && !cw->opt.dry_run && tried < sum->matched)
+		cw_out_text(out, " of %ju that match", (uintmax_t)sum->matched);
 	if (freed && text)
 		cw_freed_print(freed, out);
 	print_skipped(out, sum, text);
@@ -209,16 +215,6 @@ static void print(struct cw *cw, const struct reap *reap,
 	cw_out_end_paragraph(out, 0);
 }
 
-/* What was done before something went wrong must not go untold. */
-static void tell_also(struct cw *cw, uint64_t reaped)
-{
-	size_t len = strlen(cw->err.text);
-
-	if (reaped && !cw->opt.dry_run)
-		snprintf(cw->err.text + len, sizeof(cw->err.text) - len,
-			 "; %ju had been reaped by then", (uintmax_t)reaped);
-}
-
 int cw_reap(struct cw *cw)
 {
 	struct reap reap = { .left = cw->opt.max };
@@ -234,10 +230,11 @@ int cw_reap(struct cw *cw)
 	status = cw_each_netns(cw, reap_netns, &reap);
 	for (i = 0; i < reap.n; i++)
 		add(&sum, &reap.results[i].sum);
-	if (status)
-		tell_also(cw, sum.reaped);
-	else
+	if (!status)
 		print(cw, &reap, &sum);
+	else if (sum.reaped && !cw->opt.dry_run)
+		cw_error_also(&cw->err, "; %ju had been reaped by then",
+			      (uintmax_t)sum.reaped);
 	if (!status && !sum.matched)
 		status = CW_NOTHING;
 	if (reap.freed)

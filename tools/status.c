@@ -125,12 +125,16 @@ static void print_numbers(struct cw_out *out, const struct place *place)
 	cw_out_end_paragraph(out, 2);
 }
 
-static void print_stats(struct cw_out *out, const struct cw_stats *stats)
+static void print_stats(struct cw_out *out, const struct place *place)
 {
+	const struct cw_stats *stats = &place->stats;
 	struct cw_buf churn = { 0 };
-	unsigned int i;
+	bool old = false;
+	size_t i;
 
-	cw_hint_churn(&churn, stats);
+	for (i = 0; i < place->ports.n; i++)
+		old |= cw_hint_is_old(&place->ports.list[i]);
+	cw_hint_churn(&churn, stats, old);
 	cw_out_object(out, "stats");
 	for (i = STATS(SOCKETS); i <= TCP_CLOSE_WAIT_A_STATS_MAX; i++)
 		cw_out_u64(out, cw_stats_keys[i], stats->v[i], NULL);
@@ -239,7 +243,7 @@ static void print_place(struct cw_out *out, const struct status *all,
 	cw_policy_print_rules(out, &place->policy, NULL, "");
 	cw_out_object_end(out);
 	print_numbers(out, place);
-	print_stats(out, &place->stats);
+	print_stats(out, place);
 	print_services(out, all, place);
 	cw_out_object_end(out);
 }

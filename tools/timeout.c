@@ -13,6 +13,7 @@ struct change {
 	enum { SHOW, SET, DEFAULT } what;
 	uint32_t timeout;
 	int64_t deadline;	/* of the wait for locks, of all namespaces */
+	size_t done;		/* namespaces */
 };
 
 static int read_change(struct cw *cw, struct change *change)
@@ -21,6 +22,7 @@ static int read_change(struct cw *cw, struct change *change)
 	uint64_t seconds = 0;
 
 	change->what = SHOW;
+	change->done = 0;
 	change->deadline = cw_host_clock() + LOCK_PATIENCE;
 	if (!word)
 		return CW_DONE;
@@ -78,9 +80,11 @@ static int timeout_netns(struct cw *cw, const struct cw_netns *ns, void *arg)
 	const struct cw_rule only = {
 		.dir = cw->opt.service_dir, .ports = cw->opt.service,
 	};
+	struct change *change = arg;
 	struct cw_policy policy;
-	int status = apply(cw, arg);
+	int status = apply(cw, change);
 
+	change->done += !status;
 	if (!status)
 		status = cw_policy_read(&policy, &cw->err);
 	if (status)
@@ -111,6 +115,9 @@ int cw_timeout(struct cw *cw)
 		cw_out_list(cw->out, "namespaces");
 	}
 	status = cw_each_netns(cw, timeout_netns, &change);
+	if (status && change.done && change.what != SHOW)
+		cw_error_also(&cw->err, "; done in %zu of %zu namespaces by then",
+			      change.done, cw->netns.n);
 	if (cw->opt.all_netns) {
 		cw_out_list_end(cw->out);
 		cw_out_object_end(cw->out);

@@ -38,9 +38,9 @@ bool cw_host_colour(void)
 	return twin->colour;
 }
 
-unsigned int cw_host_width(void)
+unsigned int cw_host_width(unsigned int unknown)
 {
-	return twin->width;
+	return twin->width ? twin->width : unknown;
 }
 
 int64_t cw_host_clock(void)

@@ -13,7 +13,7 @@
  * @record: datagrams of the kernel, each after its length in 4 bytes
  * @len: bytes of @record
  * @root: directory that takes the place of /
- * @width: columns of the terminal
+ * @width: columns of the terminal, 0: there is none
  * @colour: is it one that knows colours
  * @write_error: an errno for each write to standard output, 0: none
  * @out: gets what the tool wrote to standard output; to be freed

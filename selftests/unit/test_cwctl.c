@@ -6,6 +6,7 @@
  * prints has to be what cwctl/expected says.  --write writes that, to be reviewed.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +16,15 @@
 #define DIR "cwctl/"
 #define WORDS_MAX 16
 
+#define PIPE UINT_MAX
+
 /**
  * struct replay - a run of the tool, and what is expected of it
  * @name: of the file in cwctl/expected
  * @command: arguments
  * @record: what the kernel answers: file in cwctl/, and if not all of its
  *	datagrams, their numbers
- * @width: columns of the terminal, 0: 80
+ * @width: columns of the terminal, 0: 80, PIPE: there is none
  * @root: directory with the system's files, NULL: cwctl/root
  * @status: exit status
  */
@@ -38,10 +41,11 @@ static const struct replay replays[] = {
 	{ .name = "show", .command = "show", .record = "ports" },
 	{ .name = "show-wide", .command = "show", .record = "ports", .width = 120 },
 	{ .name = "show-json", .command = "show -j", .record = "ports" },
-	{ .name = "show-pid", .command = "show --pid 3121", .record = "sockets" },
+	{ .name = "show-pid", .command = "show --pid 3121", .record = "pid" },
 	{ .name = "show-empty", .command = "", .record = "empty 0 1 4" },
 	{ .name = "show-empty-json", .command = "-j", .record = "empty 0 1 4" },
 	{ .name = "list", .command = "list", .record = "sockets" },
+	{ .name = "list-pipe", .command = "list", .record = "sockets", .width = PIPE },
 	{ .name = "list-wide", .command = "list", .record = "sockets", .width = 220 },
 	{ .name = "list-json", .command = "list -j", .record = "sockets" },
 	{ .name = "list-evil", .command = "list", .record = "sockets",
@@ -49,6 +53,10 @@ static const struct replay replays[] = {
 	{ .name = "list-evil-json", .command = "list -j", .record = "sockets",
 	  .root = DIR "root-evil" },
 	{ .name = "status", .command = "status", .record = "status" },
+	{ .name = "status-pipe", .command = "status", .record = "status", .width = PIPE },
+	{ .name = "status-young", .command = "status", .record = "young" },
+	{ .name = "status-inexact", .command = "status", .record = "inexact" },
+	{ .name = "status-old", .command = "status", .record = "old" },
 	{ .name = "status-json", .command = "status -j", .record = "status" },
 	{ .name = "status-empty", .command = "status", .record = "empty" },
 	{ .name = "reap", .command = "reap --all --max 6", .record = "reap" },
@@ -62,6 +70,8 @@ static const struct replay replays[] = {
 	{ .name = "reap-refused-json", .command = "-j reap --all",
 	  .record = "refused", .status = 1 },
 	{ .name = "monitor", .command = "monitor", .record = "monitor", .status = 1 },
+	{ .name = "monitor-pipe", .command = "monitor", .record = "monitor",
+	  .width = PIPE, .status = 1 },
 	{ .name = "monitor-json", .command = "monitor -j", .record = "monitor",
 	  .status = 1 },
 	{ .name = "timeout", .command = "timeout", .record = NULL },
@@ -216,7 +226,7 @@ static void fits(const struct replay *replay, const struct twin *twin)
 		return;
 	for (; *line; line = end + 1) {
 		end = strchrnul(line, '\n');
-		ktap_check(end - line <= (long)twin->width,
+		ktap_check(!twin->width || end - line <= (long)twin->width,
 			   "%s: a line is %ld wide", replay->name,
 			   (long)(end - line));
 		if (!*end)
@@ -227,7 +237,8 @@ static void fits(const struct replay *replay, const struct twin *twin)
 static void run_replay(const struct replay *replay)
 {
 	struct twin twin = {
-		.width = replay->width ? replay->width : 80,
+		.width = replay->width == PIPE ? 0 :
+			 replay->width ? replay->width : 80,
 		.root = replay->root ? replay->root : DIR "root",
 	};
 	char *record = read_record(replay->record, &twin.len);

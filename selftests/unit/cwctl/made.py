@@ -3,7 +3,9 @@
 """Makes, from what was recorded, answers that no module of this version gives:
 newer.nl (attributes and values that the tool does not know), older.nl (attributes
 missing), version.nl (another version of the family), malformed.nl, extack.nl (a
-refusal in words), unloaded.nl (the module goes during a reap). Run it here."""
+refusal in words), unloaded.nl (the module goes during a reap); and pid.nl, of what was
+recorded in pieces (the ports of a process: its sockets, then the ports), and young.nl,
+inexact.nl and old.nl (the status with one of 25 sockets left). Run it here."""
 import struct
 
 FAMILY, CTRL, ERROR, DONE = 32, 16, 2, 3
@@ -62,3 +64,13 @@ save("extack", FOUND, ACK, message(ERROR, struct.pack("i", -16) + message(FAMILY
                                    + attr(1, TEXT), 0x300))
 save("unloaded", FOUND, ACK, genl(REAP, number(9, U32, 9), number(10, U32, 5),
                                   number(13, U32, 108)), ACK)
+save("pid", FOUND, ACK, SOME, END, *list(load("ports"))[2:])
+STATS, STATS_ACK = list(load("status"))[2:4]
+ADOPTED = number(5, U64, 0)
+assert STATS.count(ADOPTED) == 1
+for name, age, exact in (("young", 5000, 1), ("inexact", 5000, 0), ("old", 60000, 1)):
+    save(name, FOUND, ACK, STATS.replace(ADOPTED, number(5, U64, 16)), STATS_ACK, genl(
+        SOCKETS_GET, attr(SOCKET, b"".join((
+            number(2, U8, 0), *ADDRESS[1:], attr(5, bytes((10, 0, 0, 2))), number(6, U16, 81),
+            number(7, U64, age), number(8, U8, exact), number(9, U64, age),
+            number(10, U8, 4))))), END)
