@@ -19,6 +19,7 @@ struct proc_dir_entry;
 struct cw_unfinished {
 	char *text;
 	size_t len;
+	pid_t writer;		/* process */
 };
 
 /**

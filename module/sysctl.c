@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>
@@ -56,7 +57,8 @@ static void sysctl_forget(struct cw_unfinished *kept)
  * The shell's echo and stdio write no more than the file's block size at a
  * time, 1024 bytes, and a long set of rules must not come into force, or be
  * refused, by halves.  So a text that fills its last block, and does not end
- * with a line, is kept until the rest comes.  Return: whether it is kept.
+ * with a line, is kept until its writer brings the rest.  Return: whether it is
+ * kept.
  */
 static bool sysctl_keep(struct cw_unfinished *kept, char *text, size_t len)
 {
@@ -64,6 +66,7 @@ static bool sysctl_keep(struct cw_unfinished *kept, char *text, size_t len)
 		return false;
 	kept->text = text;
 	kept->len = len;
+	kept->writer = task_tgid_nr(current);
 	return true;
 }
 
@@ -92,6 +95,8 @@ static int sysctl_take(struct cw_net *cn, sysctl_store_fn store,
 	/* nothing else is long enough to come in parts */
 	if (store == store_rules)
 		kept = &cn->rules;
+	if (pos && kept->writer != task_tgid_nr(current))
+		return -EINVAL;		/* goes with what another one has begun */
 	if (!pos)
 		sysctl_forget(kept);
 	if (pos != kept->len || pos + len > SYSCTL_TEXT_MAX) {

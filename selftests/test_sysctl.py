@@ -221,6 +221,21 @@ class Rules(Case):
         cw.put("port_timeouts", "81=6")     # the part that was kept is forgotten
         self.assertEqual(self.separated(), "81=6")
 
+    def test_in_parts_by_two(self):
+        """What two processes write at the same time does not mix."""
+        mine, theirs = (",".join(f"{first + i}=3600" for i in range(128))
+                        for first in (10000, 20000))
+        cw.put("port_timeouts", "80=5")
+        with open(RULES, "wb", buffering=0) as f:
+            f.write(mine.encode()[:1024])
+
+            def begin():
+                with open(RULES, "wb", buffering=0) as other:
+                    other.write(theirs.encode()[:1024])
+            kernel.Child(begin).result()
+            self.assert_refused(errno.EINVAL, f.write, mine.encode()[1024:] + b"\n")
+        self.assertEqual(self.separated(), "80=5")
+
     def test_small_reads(self):
         rules = ",".join(f"{1000 + i}={i}" for i in range(128))
         cw.put("port_timeouts", rules)
