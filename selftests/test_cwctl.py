@@ -128,16 +128,27 @@ class Show(Case):
         self.assertIn("RX-BYTES", self.text(columns=150))
         self.assertIn("RX-BYTES", self.text())      # a pipe
 
+    def on_terminal(self, **env):
+        master, slave = pty.openpty()
+        subprocess.run([CWCTL], check=True, stdout=slave, env=environment(**env))
+        os.close(slave)
+        out = os.read(master, 4096).decode()
+        os.close(master)
+        return out
+
+    def test_terminal_of_unknown_width(self):
+        """A serial console: 80 columns."""
+        self.spell("held")
+        out = self.on_terminal(TERM="vt100", NO_COLOR="1")
+        self.assert_fits(out, 80)
+        self.assertNotIn("RX-BYTES", out)
+
     def test_colour_only_on_a_terminal(self):
         self.spell("held")
         self.assertNotIn("\033", self.text())
         for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
                               ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
-            master, slave = pty.openpty()
-            subprocess.run([CWCTL], check=True, stdout=slave, env=environment(**env))
-            os.close(slave)
-            self.assertEqual(b"\033[" in os.read(master, 4096), coloured, env)
-            os.close(master)
+            self.assertEqual("\033[" in self.on_terminal(**env), coloured, env)
 
 
 class List(Case):

@@ -59,22 +59,22 @@ bool cw_host_colour(void)
 
 /**
  * cw_host_width() - how many columns output may have
- * @unknown: if nothing says so: a pipe, or a file
+ * @pipe: if nothing says so, in a pipe or a file
  *
- * Return: the terminal's width; where there is none COLUMNS, or @unknown.
+ * Return: the terminal's width; where it has none, as a serial line, COLUMNS or
+ * 80; elsewhere COLUMNS or @pipe.
  */
-unsigned int cw_host_width(unsigned int unknown)
+unsigned int cw_host_width(unsigned int pipe)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
-	long width = 0;
+	bool terminal = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	long width = terminal ? size.ws_col : 0;
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		width = size.ws_col;
 	if (!width && columns)
 		width = strtol(columns, NULL, 10);
 	if (width <= 0)
-		width = unknown;
+		width = terminal ? CW_WIDTH : pipe;
 	return width < UINT_MAX ? width : UINT_MAX;
 }
 

@@ -11,10 +11,13 @@
 #include <stdint.h>
 #include <time.h>
 
+/* Columns of a terminal that does not say. */
+#define CW_WIDTH 80
+
 const char *cw_host_root(void);
 int cw_host_write(int fd, const void *data, size_t size);
 bool cw_host_colour(void);
-unsigned int cw_host_width(unsigned int unknown);
+unsigned int cw_host_width(unsigned int pipe);
 int64_t cw_host_clock(void);
 time_t cw_host_time(void);
 

@@ -11,7 +11,6 @@
 #include "text.h"
 
 #define DEPTH_MAX 10
-#define WIDTH_PROSE 80		/* where there is no terminal */
 
 struct cw_out {
 	bool json;
@@ -41,7 +40,7 @@ struct cw_out *cw_out_new(bool json)
 	out->colour = !json && cw_host_colour();
 	/* a row for grep or a log stays whole */
 	out->width = cw_host_width(UINT_MAX);
-	out->prose = cw_host_width(WIDTH_PROSE);
+	out->prose = cw_host_width(CW_WIDTH);
 	return out;
 }
 
