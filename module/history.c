@@ -78,6 +78,11 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 	mutex_unlock(&h->lock);
 }
 
+static unsigned int history_rows(const struct cw_history *h)
+{
+	return h->count + !!h->older[CW_DIR_IN] + !!h->older[CW_DIR_OUT];
+}
+
 /**
  * cw_history_read() - what every port was reaped from
  * @h: a namespace's history
@@ -91,20 +96,20 @@ void cw_history_add(struct cw_history *h, enum cw_dir dir, u16 port)
 struct cw_history_row *cw_history_read(struct cw_history *h, unsigned int *n)
 {
 	struct cw_history_row *rows = NULL;
+	unsigned int room = 0, dir;
 	struct history_port *p;
-	unsigned int room, dir;
 
 	*n = 0;
 	mutex_lock(&h->lock);
-	room = h->count;
-	for (dir = 0; dir < CW_NDIR; dir++)
-		room += !!h->older[dir];
-	if (!room)
-		goto out;
-	rows = kmalloc_array(room, sizeof(*rows), GFP_KERNEL_ACCOUNT);
-	if (!rows) {
-		rows = ERR_PTR(-ENOMEM);
-		goto out;
+	while (room < history_rows(h)) {
+		room = history_rows(h);
+		/* a reader that has to wait for memory must not keep the reaper waiting */
+		mutex_unlock(&h->lock);
+		kfree(rows);
+		rows = kmalloc_array(room, sizeof(*rows), GFP_KERNEL_ACCOUNT);
+		if (!rows)
+			return ERR_PTR(-ENOMEM);
+		mutex_lock(&h->lock);
 	}
 	for (dir = 0; dir < CW_NDIR; dir++)
 		if (h->older[dir])
@@ -117,7 +122,6 @@ struct cw_history_row *cw_history_read(struct cw_history *h, unsigned int *n)
 			.key = p->key,
 			.reaped = p->reaped,
 		};
-out:
 	mutex_unlock(&h->lock);
 	return rows;
 }

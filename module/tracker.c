@@ -678,6 +678,8 @@ bool cw_track_adopt(struct sock *sk)
  * @spell: number of the spell
  *
  * The caller has looked under the socket's lock that it is not in CLOSE_WAIT.
+ * One that somebody has claimed is left to cw_track_unclaim(), which counts it as
+ * reaped if that abort has closed it.
  *
  * Context: process context.
  */
@@ -690,6 +692,8 @@ void cw_track_drop(struct sock *sk, u64 spell)
 
 	raw_spin_lock_irq(&sh->lock);
 	e = entry_find_spell(sk, spell);
+	if (e && e->abort)
+		e = NULL;
 	if (e) {
 		lport = e->lport;
 		age = entry_end(sh, sk, e, CW_STAT_LEFT);

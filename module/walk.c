@@ -20,7 +20,7 @@
 
 #define WALK_PERIOD	(5 * HZ)	/* without events, and once after load */
 #define WALK_DELAY_MIN	HZ		/* after a request; doubles while in vain */
-#define WALK_DELAY_MAX	(64UL * HZ)
+#define WALK_DELAY_MAX	(64UL * HZ)	/* but never later than a periodic walk */
 
 static void walk_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(walk_work, walk_work_fn);
@@ -182,13 +182,14 @@ static void walk_queue(unsigned long delay)
  */
 static void walk_work_fn(struct work_struct *work)
 {
+	unsigned long delay_max = walk_periodic ? WALK_PERIOD : WALK_DELAY_MAX;
 	struct walk w = {};
 
 	if (READ_ONCE(walk_stopped))
 		return;
 	walk_all(&w);
 	if (w.busy || w.full)
-		WRITE_ONCE(walk_delay, min(2 * walk_delay, WALK_DELAY_MAX));
+		WRITE_ONCE(walk_delay, min(2 * walk_delay, delay_max));
 	else
 		WRITE_ONCE(walk_delay, WALK_DELAY_MIN);
 	if (walk_periodic)
