@@ -86,14 +86,13 @@ static int put_row(struct sk_buff *skb, const struct cw_row *row,
 	       nla_put_u32(skb, A(SOCKET_FILE_REFS), row->file_refs);
 }
 
-static int put_port(struct sk_buff *skb, unsigned long key,
-		    const struct cw_port_row *row)
+static int put_port(struct sk_buff *skb, const struct cw_port_row *row)
 {
 	int err;
 	u32 i;
 
-	err = nla_put_u8(skb, A(PORT_DIR), cw_port_key_dir(key)) ?:
-	      nla_put_u16(skb, A(PORT_PORT), cw_port_key_port(key)) ?:
+	err = nla_put_u8(skb, A(PORT_DIR), cw_port_key_dir(row->key)) ?:
+	      nla_put_u16(skb, A(PORT_PORT), cw_port_key_port(row->key)) ?:
 	      nla_put_u32(skb, A(PORT_SOCKETS), row->sockets);
 	for (i = 0; i < CW_NCLASS && !err; i++)
 		err = nla_put_u32(skb, A(PORT_UNACCEPTED) + i, row->class[i]);
@@ -147,7 +146,7 @@ static_assert(A(STATS_SPELL_GE_1H) - A(STATS_SPELL_LT_1MS) == CW_NSPELL - 1);
  * @rows: the sockets at hand
  * @at: the next of them to be sent
  * @ports: the ports, added up before the first one is sent
- * @key: the next of them to be sent
+ * @port: the next of them to be sent, or NULL
  */
 struct dump {
 	struct cw_filter filter;
@@ -160,7 +159,7 @@ struct dump {
 		};
 		struct {
 			struct cw_ports ports;
-			unsigned long key;
+			const struct cw_port_row *port;
 		};
 	};
 };
@@ -237,7 +236,7 @@ static int dump_socket(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 static int dump_port(struct sk_buff *skb, struct netlink_callback *cb,
-		     unsigned long key, const struct cw_port_row *row)
+		     const struct cw_port_row *row)
 {
 	struct nlattr *nest;
 	int err = -EMSGSIZE;
@@ -248,7 +247,7 @@ static int dump_port(struct sk_buff *skb, struct netlink_callback *cb,
 		return err;
 	nest = nla_nest_start(skb, A(PORT));
 	if (nest)
-		err = put_port(skb, key, row);
+		err = put_port(skb, row);
 	return dump_message_end(skb, msg, nest, err);
 }
 
@@ -285,7 +284,6 @@ static int sockets_done(struct netlink_callback *cb)
 static int ports_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct dump *d = *dump_of(cb);
-	struct cw_port_row *row;
 	int err;
 
 	if (!d->begun) {
@@ -297,12 +295,11 @@ static int ports_dump(struct sk_buff *skb, struct netlink_callback *cb)
 				    &d->filter);
 		if (err)
 			return err;
+		d->port = cw_ports_first(&d->ports);
 	}
-	while ((row = xa_find(&d->ports.rows, &d->key, ULONG_MAX, XA_PRESENT))) {
-		if (dump_port(skb, cb, d->key, row))
+	for (; d->port; d->port = cw_ports_next(d->port))
+		if (dump_port(skb, cb, d->port))
 			return skb->len ?: -EMSGSIZE;
-		d->key++;
-	}
 	return skb->len;
 }
 

@@ -15,37 +15,56 @@
  * @ports: the table
  * @filter: which sockets
  * @last: the row that was used last: the next socket's is most often the same
- * @last_key: its key
  */
 struct ports_fill {
 	struct cw_ports *ports;
 	struct cw_filter *filter;
 	struct cw_port_row *last;
-	unsigned long last_key;
 };
+
+static struct cw_port_row *row_of(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct cw_port_row, node);
+}
+
+/* Where a row is, or would be: below @parent. */
+static struct rb_node **ports_place(struct cw_ports *ports, unsigned long key,
+				    struct rb_node **parent)
+{
+	struct rb_node **place = &ports->rows.rb_node;
+
+	*parent = NULL;
+	while (*place && row_of(*place)->key != key) {
+		*parent = *place;
+		place = key < row_of(*place)->key ? &(*place)->rb_left :
+						    &(*place)->rb_right;
+	}
+	return place;
+}
 
 static struct cw_port_row *ports_find(struct ports_fill *fill, unsigned long key)
 {
-	if (fill->last && fill->last_key == key)
-		return fill->last;
-	fill->last = xa_load(&fill->ports->rows, key);
-	fill->last_key = key;
+	struct rb_node *parent;
+
+	if (!fill->last || fill->last->key != key)
+		fill->last = row_of(*ports_place(fill->ports, key, &parent));
 	return fill->last;
 }
 
 static struct cw_port_row *ports_row(struct ports_fill *fill, unsigned long key)
 {
 	struct cw_port_row *row = ports_find(fill, key);
+	struct rb_node **place, *parent;
 
 	if (row)
 		return row;
 	row = kzalloc(sizeof(*row), GFP_KERNEL_ACCOUNT);
 	if (!row)
 		return NULL;
-	if (xa_err(xa_store(&fill->ports->rows, key, row, GFP_KERNEL_ACCOUNT))) {
-		kfree(row);
-		return NULL;
-	}
+	row->key = key;
+	place = ports_place(fill->ports, key, &parent);
+	rb_link_node(&row->node, parent, place);
+	rb_insert_color(&row->node, &fill->ports->rows);
 	fill->last = row;
 	return row;
 }
@@ -138,7 +157,7 @@ static int ports_add_history(struct ports_fill *fill, struct cw_net *cn)
  */
 void cw_ports_init(struct cw_ports *ports)
 {
-	xa_init_flags(&ports->rows, XA_FLAGS_ACCOUNT);
+	ports->rows = RB_ROOT;
 }
 
 /**
@@ -182,17 +201,38 @@ int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 }
 
 /**
+ * cw_ports_first() - the first row
+ * @ports: the table
+ *
+ * Return: the row, or NULL if there is none.
+ */
+const struct cw_port_row *cw_ports_first(const struct cw_ports *ports)
+{
+	return row_of(rb_first(&ports->rows));
+}
+
+/**
+ * cw_ports_next() - the next row
+ * @row: a row of a table
+ *
+ * Return: the row behind it, or NULL if there is none.
+ */
+const struct cw_port_row *cw_ports_next(const struct cw_port_row *row)
+{
+	return row_of(rb_next(&row->node));
+}
+
+/**
  * cw_ports_clear() - free the rows
  * @ports: the table, empty afterwards
  */
 void cw_ports_clear(struct cw_ports *ports)
 {
-	struct cw_port_row *row;
-	unsigned long key;
+	struct cw_port_row *row, *next;
 
-	xa_for_each(&ports->rows, key, row) {
+	rbtree_postorder_for_each_entry_safe(row, next, &ports->rows, node) {
 		kfree(row);
 		cond_resched();
 	}
-	xa_destroy(&ports->rows);
+	ports->rows = RB_ROOT;
 }

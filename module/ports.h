@@ -3,8 +3,8 @@
 #ifndef CW_PORTS_H
 #define CW_PORTS_H
 
+#include <linux/rbtree.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 #include "classify.h"
 
@@ -13,6 +13,8 @@ struct cw_net;
 
 /**
  * struct cw_port_row - a direction and service port
+ * @node: place in the table
+ * @key: what cw_port_key() says
  * @sockets: in CLOSE_WAIT now
  * @inexact: of those, with an age that is a lower bound
  * @class: of those, by enum cw_class
@@ -24,6 +26,8 @@ struct cw_net;
  * @reaped: as long as the port is remembered, see history.h
  */
 struct cw_port_row {
+	struct rb_node node;
+	unsigned long key;
 	u32 sockets;
 	u32 inexact;
 	u32 class[CW_NCLASS];
@@ -37,15 +41,17 @@ struct cw_port_row {
 
 /**
  * struct cw_ports - a table of them, sorted by direction, then port
- * @rows: struct cw_port_row by cw_port_key()
+ * @rows: struct cw_port_row by @key
  */
 struct cw_ports {
-	struct xarray rows;
+	struct rb_root rows;
 };
 
 void cw_ports_init(struct cw_ports *ports);
 int cw_ports_fill(struct cw_ports *ports, struct cw_net *cn,
 		  struct cw_filter *filter);
+const struct cw_port_row *cw_ports_first(const struct cw_ports *ports);
+const struct cw_port_row *cw_ports_next(const struct cw_port_row *row);
 void cw_ports_clear(struct cw_ports *ports);
 
 #endif /* CW_PORTS_H */

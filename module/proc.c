@@ -41,31 +41,25 @@ static struct cw_net *proc_get_net(struct inode *inode)
  * struct ports_reader - an open file
  * @cn: its namespace, with a reference
  * @ports: the table, made when the reading begins
- * @key: of the row at @pos
+ * @row: the row at @pos, or NULL behind the last one
  * @pos: position in the file; the header is at 0
  */
 struct ports_reader {
 	struct cw_net *cn;
 	struct cw_ports ports;
-	unsigned long key;
+	const struct cw_port_row *row;
 	loff_t pos;
 };
 
 static void *ports_row_at(struct ports_reader *r, loff_t pos)
 {
-	void *row;
-
 	if (pos < r->pos || r->pos < 1) {
-		r->key = 0;
+		r->row = cw_ports_first(&r->ports);
 		r->pos = 1;
 	}
-	row = xa_find(&r->ports.rows, &r->key, ULONG_MAX, XA_PRESENT);
-	for (; row && r->pos < pos; r->pos++)
-		row = xa_find_after(&r->ports.rows, &r->key, ULONG_MAX,
-				    XA_PRESENT);
-	if (!row)
-		r->key = ULONG_MAX;	/* no row has that: stay at the end */
-	return row;
+	for (; r->row && r->pos < pos; r->pos++)
+		r->row = cw_ports_next(r->row);
+	return (void *)r->row;
 }
 
 static void *ports_start(struct seq_file *m, loff_t *pos)
@@ -100,7 +94,6 @@ static void ports_put(struct seq_file *m, u64 number)
 
 static int ports_show(struct seq_file *m, void *v)
 {
-	const struct ports_reader *r = m->private;
 	const struct cw_port_row *row = v;
 	unsigned int i;
 
@@ -108,8 +101,8 @@ static int ports_show(struct seq_file *m, void *v)
 		seq_puts(m, "dir port sockets unaccepted sending unread unnoticed held rx_bytes tx_bytes age_max_ms idle_max_ms lt_1s lt_10s lt_1m lt_10m lt_1h ge_1h inexact reaped\n");
 		return 0;
 	}
-	seq_puts(m, cw_dir_name(cw_port_key_dir(r->key)));
-	ports_put(m, cw_port_key_port(r->key));
+	seq_puts(m, cw_dir_name(cw_port_key_dir(row->key)));
+	ports_put(m, cw_port_key_port(row->key));
 	ports_put(m, row->sockets);
 	for (i = 0; i < CW_NCLASS; i++)
 		ports_put(m, row->class[i]);
