@@ -11,7 +11,7 @@ fields, separated by tabs:
   run     number of the measurement, from 1
   value   nanoseconds, or what the name says
 
-Parts: table and load (both with 100,000 established pairs), events, reap, growth,
+Parts: table, count and load (with 100,000 established pairs), events, reap, growth,
 idle. In the machine of all but table, a nanosecond of the clock is an instruction.
 """
 import os
@@ -126,14 +126,15 @@ def command(meter, what, how, n, run, words, rows=None):
 
 # --- 100,000 established pairs ---------------------------------------------
 
-def read_rows(meter, n):
+def read_rows(meter, what, n):
     for run in range(1, RUNS + 1):
-        command(meter, "read", "ss", n, run, SS, n)
-        command(meter, "read", "cat-ports", n, run, f"cat {PROC}/ports", 2)
-        record("read", "proc-net-tcp", n, run, meter("read", 1, "/proc/net/tcp")[0])
-        for how, verb in (("ports", "read"), ("ports-again", "again")):
-            for number, value in enumerate(meter(verb, READS, f"{PROC}/ports"), 1):
-                record("read", how, n, READS * (run - 1) + number, value)
+        command(meter, what, "ss", n, run, SS, n)
+        record(what, "proc-net-tcp", n, run, meter("read", 1, "/proc/net/tcp")[0])
+        for how, verb, path in (("ports", "read", f"{PROC}/ports"),
+                                ("ports-again", "again", f"{PROC}/ports"),
+                                ("sockstat", "read", "/proc/net/sockstat")):
+            for number, value in enumerate(meter(verb, READS, path), 1):
+                record(what, how, n, READS * (run - 1) + number, value)
     expect(n, cw.ports()["in", LEAKY]["sockets"], "sockets in the table of ports")
 
 
@@ -211,15 +212,25 @@ def established(service):
     settle()
 
 
-def part_table():
+def read_both(what):
+    """The table of ports with 10 and with 1,000 sockets; leaves these."""
     service, leaky, meter = Load(), Load(), Load()
     load()
     established(service)
     leak(leaky, 10)
-    read_rows(meter, 10)
+    read_rows(meter, what, 10)
     leak(leaky, 990, 10)
-    read_rows(meter, 1000)
-    list_rows(meter, 1000)
+    read_rows(meter, what, 1000)
+    return meter
+
+
+def part_table():
+    list_rows(read_both("read"), 1000)
+    unload()
+
+
+def part_count():
+    read_both("count")
     unload()
 
 
@@ -280,6 +291,12 @@ def reap_rows(leaky, meter, n):
         record("reap", "abort", n, run, leaky("abort"))
         expect(0, close_wait(), "after the abort alone")
         leaky("drop")
+        load()
+        leak(leaky, n)
+        record("reap", "abort-tracked", n, run, leaky("abort"))
+        expect(n, cw.stats()["left"], "left")
+        leaky("drop")
+        unload()
         for how, words in (("cwctl", "reap --all"), ("cwctl -j", "-j reap --all")):
             load()
             leak(leaky, n)
