@@ -17,9 +17,9 @@ help:
 	@echo 'make              build the module for the running kernel, and the tool'
 	@echo '                  (KVER= for another, or KDIR= for its build tree)'
 	@echo 'make demo         see leaks explained and cured in a throw-away VM'
-	@echo 'make check        run every test; as root, like demo'
+	@echo 'make check        run the tests on every kernel; as root, like demo'
 	@echo '                  (KERNELS= for some of the kernels)'
-	@echo 'make check-all    what that leaves out, too: hours'
+	@echo 'make check-all    and those that take long: hours'
 	@echo 'make check-debug  every test on kernels built for debugging: hours'
 	@echo 'make stress       everything at once, for MINUTES= (10) on SMP= (2 4)'
 	@echo 'make bench        measure it against the tools of today; as root'
@@ -64,11 +64,20 @@ deb:
 demo:
 	demo/demo
 
+# A version that DKMS has already is built anew, for each kernel that had it.
+define dkms_install
+	had=$$(dkms status $(NAME)/$(VERSION)) && \
+	{ [ -z "$$had" ] || dkms remove $(NAME)/$(VERSION) --all; } && \
+	dkms install $(NAME)/$(VERSION) -k $(KVER) && \
+	for kernel in $$(echo "$$had" | \
+		sed -n 's/^[^,]*, *\([^,]*\),.*installed.*/\1/p' | grep -vxF '$(KVER)'); do \
+		dkms install $(NAME)/$(VERSION) -k "$$kernel" || true; \
+	done
+endef
+
 # DESTDIR is for packagers: the files only, without touching this machine's DKMS.
 install: install-module install-tools
-	$(if $(DESTDIR),,if [ -n "$$(dkms status $(NAME)/$(VERSION))" ]; then \
-		dkms remove $(NAME)/$(VERSION) --all; fi)
-	$(if $(DESTDIR),,dkms install $(NAME)/$(VERSION) -k $(KVER))
+	$(if $(DESTDIR),,$(dkms_install))
 
 install-module:
 	rm -rf '$(SOURCE)'
