@@ -313,7 +313,9 @@ bool cw_filter_may(const struct cw_snap *snap, void *filter)
  */
 bool cw_filter_want(struct cw_snap *snap, const struct cw_filter *f)
 {
-	return service_match(f, cw_snap_dir(snap), cw_snap_service_port(snap)) &&
+	enum cw_dir dir = cw_snap_dir(snap);	/* the service port depends on it */
+
+	return service_match(f, dir, cw_snap_service_port(snap)) &&
 	       (!f->cgroup || cw_cgroup_is_under(snap->sk, f->cgroup));
 }
 

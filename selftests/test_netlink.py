@@ -269,6 +269,23 @@ class Filter(Case):
         self.assertEqual(self.cookies(dir="in"), set())
         self.assertEqual(self.cookies(dir="out"), {spell.cookie})
 
+    def test_port_of_a_first_look(self):
+        """Which port is the service's depends on the direction, which is decided then."""
+        lsn, nl = self.listener(port=3306), self.client()
+
+        def first_looks(port):
+            """What each request finds of a socket that nobody has looked at."""
+            for ask in (lambda f: len(nl.dump("sockets-get", filter=f)),
+                        lambda f: sum(row["port"]["sockets"]
+                                      for row in nl.dump("ports-get", filter=f)),
+                        lambda f: nl.reap(filter=f, dry_run=True)["matched"],
+                        lambda f: nl.reap(filter=f)["matched"]):
+                with contextlib.closing(net.close_wait("unnoticed", lsn, "out")) as spell:
+                    yield ask({"port-first": port(spell)})
+
+        self.assertEqual(list(first_looks(lambda spell: 3306)), [1] * 4)
+        self.assertEqual(list(first_looks(lambda spell: spell.app.getsockname()[1])), [0] * 4)
+
     def test_classes(self):
         spells = {cls: self.spell(cls) for cls in cw.CLASSES if cls != "unaccepted"}
         for i, cls in enumerate(cw.CLASSES):
