@@ -10,16 +10,19 @@ import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
+import tempfile
 import time
 
-from lib import cw, kernel, ktap, net
+from lib import cw, genl, kernel, ktap, net
 from lib.net import wait_until
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 HERE = os.path.dirname(os.path.realpath(__file__))
 CWCTL = os.environ.get("CWCTL", os.path.join(HERE, "..", "tools", "cwctl"))
 DONE, FAILED, USAGE, NOTHING, NOT_LOADED = range(5)
+CTRL_CMD_DELFAMILY = 2
 SKIPPED = ("unaccepted", "kernel", "mptcp", "ulp", "busy", "changed")
 ROW = cw.SOCKETS + ("processes", "cgroup_path")
 
@@ -151,6 +154,17 @@ class Show(Case):
             self.assertEqual("\033[" in self.on_terminal(**env), coloured, env)
 
 
+class Sleeper:
+    """A process that does nothing but have a socket open."""
+
+    def __init__(self, sock):
+        self.process = subprocess.Popen(["sleep", "1000"], pass_fds=[sock.fileno()])
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class List(Case):
     def test_empty(self):
         self.assertEqual(self.text("list"), "no socket is in CLOSE_WAIT\n")
@@ -191,6 +205,16 @@ class List(Case):
             {"pid": os.getpid(), "comm": comm, "fd": fd}
             for fd in sorted((spell.app.fileno(), other))])
         self.assertIn(f"{os.getpid()}/{comm} fd {spell.app.fileno()}", self.text("list"))
+
+    def test_shared_by_many(self):
+        """Text names some of the processes, JSON all of them."""
+        spell = self.spell("held")
+        for _ in range(5):
+            self.enter(contextlib.closing(Sleeper(spell.app)))
+        wait_until(lambda: len(self.json("list")["sockets"][0]["processes"]) == 6,
+                   "all to have it")
+        for out in (self.text("list"), self.text("list", columns=400)):
+            self.assertRegex(out, r"(\d+/\S+ fd \d+, ){3}3 more")
 
     def test_processes_of_many_descriptors(self):
         """Whether a process with few has the socket, or one with many, or both."""
@@ -627,6 +651,12 @@ class Namespaces(InNamespaces):
         self.assertEqual(answer["reaped"], 2)
         self.assertEqual(sum(r["reaped"] for r in answer["namespaces"]), 2)
 
+    def test_hidden_name(self):
+        self.name = f".{self.name}"
+        there = self.inside(self.named())
+        rows = {int(r["cookie"], 16): r for r in self.json("-a", "list")["sockets"]}
+        self.assertEqual(rows[there.cookie]["netns"], self.name)
+
     def test_host(self):
         names = [r["netns"] for r in self.json("-a", "timeout")["namespaces"]]
         self.assertEqual(names.count("host"), 1)
@@ -636,8 +666,25 @@ class Namespaces(InNamespaces):
         self.fails(USAGE, "exclude each other", "-n", "x", "-a", "show")
         self.fails(FAILED, "cannot open network namespace no-such", "-n", "no-such", "show")
         self.fails(FAILED, "/etc/passwd is not a network namespace", "-n", "/etc/passwd")
+        self.fails(FAILED, "is too long", "-n", "/./" * 1500)
+        with tempfile.TemporaryDirectory() as there:
+            os.mkfifo(f"{there}/fifo")
+            self.fails(FAILED, "fifo is not a network namespace", "-n", f"{there}/fifo")
         self.fails(USAGE, "neither a name nor an absolute path", "-n", "a/b")
         self.fails(FAILED, "needs", "-a", user=65534)
+
+    def test_failure_in_one(self):
+        """Does not keep the command from the others, which come behind it."""
+        rules = ",".join(f"{port}=5" for port in range(1, 256, 2))
+        subprocess.run(["ip", "netns", "exec", self.named(), "sysctl", "-qw",
+                        f"net.ipv4.tcp_close_wait_port_timeouts={rules}"], check=True)
+        self.addCleanup(run, "-a", "timeout", "default", "--port", "9999")
+        done = run("-a", "timeout", "600", "--port", "9999")
+        self.assertEqual(done.returncode, FAILED)
+        self.assertRegex(done.stderr, rf"\Acwctl: network namespace {self.name}: this would make "
+                         r"129 rules; there can be 128; done in (\d+) of \d+ namespaces\n\Z")
+        self.assertEqual(self.json("timeout")["port_timeouts"],
+                         [{"dir": "in", "first": 9999, "last": 9999, "timeout": 600}])
 
     def test_while_namespaces_come_and_go(self):
         child = subprocess.Popen(
@@ -704,7 +751,7 @@ class Timeout(Case):
         self.addCleanup(run, "-a", "timeout", "default", "--port", "1000")
         inode = os.stat("/proc/thread-self/ns/net").st_ino
         self.fails(FAILED, rf"network namespace net:\[{inode}\]: .*there can be 128; "
-                   r"done in \d+ of \d+ namespaces by then", "-a", "timeout", "9", "--port", "1000")
+                   r"done in \d+ of \d+ namespaces", "-a", "timeout", "9", "--port", "1000")
         self.text("timeout", "9", "--port", "1-255")
         self.assertEqual(self.rules(), "1-255=9")
 
@@ -892,6 +939,42 @@ class Monitor(InNamespaces):
         while "lost" not in seen:
             seen.add(json.loads(self.line(tool))["event"])
         self.assertIn("reaped", seen | {json.loads(self.line(tool))["event"]})
+
+    def test_lost_with_the_news_of_unloading(self):
+        """The module comes again at once, as when it is upgraded."""
+        if not cw.module_file():
+            self.skipTest("CW_MODULE_DIR does not name a directory with the module")
+        self.addCleanup(self._module_as_before)
+        self.core_sysctl("net.core.rmem_max", 212992)
+        self.core_sysctl("net.core.rmem_default", 212992)
+        tool = self.monitor(user=65534)
+        made = self.bulk(600)
+        os.kill(tool.pid, signal.SIGSTOP)
+        self.assertEqual(self.reap("--all")["reaped"], len(made))
+        self.assertEqual(cw.unload_when_free(), "")
+        self.assertEqual(cw.load(), "")
+        os.kill(tool.pid, signal.SIGCONT)
+        out, err = tool.communicate(timeout=20 * ktap.SLOW)
+        self.assertIn("some events were lost", out)
+        self.assertEqual((tool.returncode, err),
+                         (NOT_LOADED, "cwctl: the module tcp_close_wait was unloaded\n"))
+
+    def test_only_the_kernel_is_heard(self):
+        """Root of a container can send to the host's monitor, but not speak for the kernel."""
+        tool = self.monitor("-j")
+        with genl.Socket() as nl:
+            number = struct.pack("=H", nl.id)
+            for kind, command, body in (
+                    (genl.GENL_ID_CTRL, CTRL_CMD_DELFAMILY,
+                     genl.attribute(genl.CTRL_ATTR_FAMILY_ID, number)),
+                    (nl.id, nl.spec.ops["reaped-ntf"]["value"], b"")):
+                message = struct.pack("=BBH", command, 1, 0) + body
+                nl.sock.sendto(struct.pack("=IHHII", 16 + len(message), kind, 0, 0, 0) + message,
+                               (tool.pid, 0))
+        spell = self.spell("held")
+        self.reap("--all")
+        self.assertEqual(json.loads(self.line(tool))["cookie"], f"{spell.cookie:x}")
+        self.assertIsNone(tool.poll())
 
     def test_unload(self):
         if not cw.module_file():

@@ -126,7 +126,7 @@ static void read_groups(struct cw_cgroups *groups, char *path, size_t mount)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		if (entry->d_type != DT_DIR || cw_file_is_dots(entry->d_name) ||
 		    len + 1 + strlen(entry->d_name) >= PATH_MAX)
 			continue;
 		snprintf(path + len, PATH_MAX - len, "/%s", entry->d_name);

@@ -195,16 +195,33 @@ int cw_in_netns(struct cw *cw, const struct cw_netns *ns, cw_netns_fn *fn,
  * @fn: does it
  * @arg: for @fn
  *
+ * A failure in one keeps it from none of the others.
+ *
  * Return: exit status, the first that is not CW_DONE.
  */
 int cw_each_netns(struct cw *cw, cw_netns_fn *fn, void *arg)
 {
-	int status = CW_DONE;
-	size_t i;
+	const struct cw_error none = { 0 };
+	struct cw_error first = none;
+	size_t i, failed = 0;
+	int status;
 
-	for (i = 0; i < cw->netns.n && !status; i++)
+	for (i = 0; i < cw->netns.n; i++) {
 		status = cw_in_netns(cw, &cw->netns.list[i], fn, arg);
-	return status;
+		if (status && status != CW_FAILED)
+			return status;
+		if (!status)
+			continue;
+		if (!failed++)
+			first = cw->err;
+		cw->err = none;
+	}
+	if (!failed)
+		return CW_DONE;
+	cw->err = first;
+	if (failed > 1)
+		cw_error_also(&cw->err, "; and so in %zu more", failed - 1);
+	return CW_FAILED;
 }
 
 /**

@@ -15,9 +15,11 @@ enum cw_status {
 /**
  * struct cw_error - what went wrong
  * @text: one line without its end, empty if all is well
+ * @refusal: errno with which the kernel refused a request, or 0
  */
 struct cw_error {
 	char text[600];
+	int refusal;
 };
 
 int cw_fail(struct cw_error *err, enum cw_status status, const char *fmt, ...)

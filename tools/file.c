@@ -47,6 +47,17 @@ DIR *cw_file_dir(const char *path)
 }
 
 /**
+ * cw_file_is_dots() - is this what every directory has in it?
+ * @name: of a directory's entry
+ *
+ * Return: whether it is "." or "..".
+ */
+bool cw_file_is_dots(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/**
  * cw_file_read() - a small file as text
  * @path: absolute
  * @buf: gets it, without a line's end at its end

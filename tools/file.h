@@ -11,6 +11,7 @@
 
 int cw_file_open(const char *path, int flags);
 DIR *cw_file_dir(const char *path);
+bool cw_file_is_dots(const char *name);
 int cw_file_read(const char *path, char *buf, size_t size);
 int cw_file_write(const char *path, const char *text);
 int cw_file_stat(const char *path, struct stat *st);

@@ -79,6 +79,19 @@ unsigned int cw_host_width(unsigned int pipe)
 }
 
 /**
+ * cw_host_pause() - do nothing for a while
+ * @ms: milliseconds, at most
+ */
+void cw_host_pause(unsigned int ms)
+{
+	const struct timespec pause = {
+		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L,
+	};
+
+	nanosleep(&pause, NULL);
+}
+
+/**
  * cw_host_clock() - a clock that nobody sets
  *
  * Return: milliseconds since some time.

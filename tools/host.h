@@ -19,6 +19,7 @@ int cw_host_write(int fd, const void *data, size_t size);
 bool cw_host_colour(void);
 unsigned int cw_host_width(unsigned int pipe);
 int64_t cw_host_clock(void);
+void cw_host_pause(unsigned int ms);
 time_t cw_host_time(void);
 
 #endif /* CW_HOST_H */

@@ -52,26 +52,30 @@ static int by_age(const void *a, const void *b)
 	return l < r ? -1 : l > r;
 }
 
+/* JSON has all of them; a row of text must not grow with a service's workers. */
 static void print_processes(struct cw_out *out, const struct cw_owners *owners,
 			    uint64_t inode)
 {
 	const struct cw_owner *owner = cw_owners_first(owners, inode);
-	bool first = true;
+	size_t n = 0;
 
 	cw_out_list(out, "processes");
 	for (; owner; owner = cw_owners_next(owners, owner)) {
 		const struct cw_process *process;
 
+		if (n++ >= CW_PROCESSES_SHOWN && !cw_out_json(out))
+			continue;
 		process = cw_owners_process(owners, owner);
-		if (!first)
+		if (n > 1)
 			cw_out_text(out, ", ");
-		first = false;
 		cw_out_object(out, NULL);
 		cw_out_u64(out, "pid", process->pid, "{}");
 		cw_out_str(out, "comm", process->comm, "/{}");
 		cw_out_u64(out, "fd", owner->fd, " fd {}");
 		cw_out_object_end(out);
 	}
+	if (n > CW_PROCESSES_SHOWN)
+		cw_out_text(out, ", %zu more", n - CW_PROCESSES_SHOWN);
 	cw_out_list_end(out);
 }
 

@@ -10,7 +10,10 @@
 
 #define SOCKET(name) TCP_CLOSE_WAIT_A_SOCKET_##name
 
-/* How often -a looks for namespaces that have come or gone. */
+/*
+ * How often -a looks for namespaces that have come or gone, and how long after
+ * a loss to look for the module.
+ */
 #define LOOK_AGAIN 2000	/* ms */
 
 /* The module in one namespace. */
@@ -20,11 +23,15 @@ struct source {
 	struct cw_nl nl;
 };
 
-/* @next: the one to look at first, so that all have their turn. */
+/*
+ * @next: the one to look at first, so that all have their turn
+ * @lost: events were dropped, and the news of the module's end may be among them
+ */
 struct sources {
 	struct source *list;
 	size_t n;
 	size_t next;
+	bool lost;
 };
 
 static void print_time(struct cw_out *out)
@@ -74,15 +81,17 @@ static void print_lost(const struct source *source)
 }
 
 /* What has come, or a part of it. */
-static int print_source(struct source *source)
+static int print_source(struct sources *sources, struct source *source)
 {
 	struct cw *cw = source->cw;
 	bool lost;
 	int status = cw_nl_events(&source->nl, print_event, source, &lost,
 				  &cw->err);
 
-	if (lost)
+	if (lost) {
+		sources->lost = true;
 		print_lost(source);
+	}
 	return status ? status : cw_flush(cw);
 }
 
@@ -122,6 +131,7 @@ static int follow(struct cw *cw, struct sources *sources)
 
 	*sources = (struct sources){
 		.list = cw_alloc(cw->netns.n * sizeof(*sources->list)),
+		.lost = before.lost,
 	};
 	for (i = 0; i < cw->netns.n && !status; i++) {
 		struct source *source = &sources->list[sources->n++], *old;
@@ -143,7 +153,7 @@ static int follow(struct cw *cw, struct sources *sources)
 
 		while (source->nl.transport && !status &&
 		       !cw_transport_wait(&source->nl.transport, 1, 0))
-			status = print_source(source);
+			status = print_source(sources, source);
 	}
 	close_sources(&before);
 	return status;
@@ -171,6 +181,25 @@ static int look_again(struct cw *cw, struct sources *sources,
 	return status ? status : cw_netns_enter(home, &cw->err);
 }
 
+/*
+ * After a loss: is the module still there, and the same?  Its family has one number
+ * in all namespaces.
+ */
+static int check_family(struct cw *cw, struct sources *sources)
+{
+	struct cw_nl now;
+	int status;
+
+	if (!sources->lost)
+		return CW_DONE;
+	sources->lost = false;
+	status = cw_nl_open(&now, &cw->err);
+	if (!status && now.family != sources->list->nl.family)
+		status = cw_nl_unloaded(&cw->err);
+	cw_nl_close(&now);
+	return status;
+}
+
 /* Prints what comes, or waits until the time has come that is left. */
 static int print_one(struct cw *cw, struct sources *sources, int left)
 {
@@ -185,13 +214,13 @@ static int print_one(struct cw *cw, struct sources *sources, int left)
 	ready = cw_transport_wait(transports, sources->n, left);
 	free(transports);
 	if (ready == -EAGAIN)
-		return CW_DONE;
+		return check_family(cw, sources);
 	if (ready < 0)
 		return cw_fail(&cw->err, CW_FAILED,
 			       "cannot wait for events: %s", strerror(-ready));
 	i = (sources->next + ready) % sources->n;
 	sources->next = i + 1;
-	return print_source(&sources->list[i]);
+	return print_source(sources, &sources->list[i]);
 }
 
 static int monitor_one(struct cw *cw, struct sources *sources)
@@ -199,7 +228,7 @@ static int monitor_one(struct cw *cw, struct sources *sources)
 	int status = follow(cw, sources);
 
 	while (!status)
-		status = print_one(cw, sources, -1);
+		status = print_one(cw, sources, sources->lost ? LOOK_AGAIN : -1);
 	return status;
 }
 

@@ -63,32 +63,37 @@ static struct cw_netns *add(struct cw_netnses *all, const char *name,
 int cw_netns_one(struct cw_netnses *all, const char *name, struct cw_error *err)
 {
 	char path[PATH_MAX];
-	int fd;
+	int fd, len;
 
 	if (!name) {
 		add(all, NULL, cw_copy(""), -1);
 		return CW_DONE;
 	}
 	if (name[0] == '/')
-		snprintf(path, sizeof(path), "%s", name);
+		len = snprintf(path, sizeof(path), "%s", name);
 	else if (!name[0] || strchr(name, '/') || !strcmp(name, ".") ||
 		 !strcmp(name, ".."))
 		return cw_fail(err, CW_USAGE,
 			       "'%s' is neither a name nor an absolute path of a network namespace",
 			       name);
 	else
-		snprintf(path, sizeof(path), NAMED "/%s", name);
-	fd = cw_file_open(path, O_RDONLY);
+		len = snprintf(path, sizeof(path), NAMED "/%s", name);
+	if (len >= PATH_MAX)
+		return cw_fail(err, CW_FAILED,
+			       "the path of the network namespace is too long");
+	/* a FIFO must not keep us waiting */
+	fd = cw_file_open(path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return cw_fail(err, CW_FAILED,
-			       "cannot open network namespace %s: %s", name,
-			       strerror(-fd));
+			       "cannot open network namespace %s: %s%s", name,
+			       strerror(-fd),
+			       fd == -EACCES ? " (needs CAP_SYS_PTRACE)" : "");
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		close(fd);
 		return cw_fail(err, CW_FAILED, "%s is not a network namespace",
 			       name);
 	}
-	add(all, NULL, make_option(name), fd);
+	add(all, NULL, make_option(name), fd)->given = cw_copy(name);
 	return CW_DONE;
 }
 
@@ -161,7 +166,7 @@ static int add_named(struct cw_netnses *all, struct cw_error *err)
 	if (!dir)
 		return CW_DONE;
 	while (!status && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		if (cw_file_is_dots(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), NAMED "/%s", entry->d_name);
 		status = add_path(all, path, entry->d_name, err);
@@ -246,7 +251,7 @@ int cw_netns_enter(const struct cw_netns *ns, struct cw_error *err)
 	if (ns->fd < 0 || !setns(ns->fd, CLONE_NEWNET))
 		return CW_DONE;
 	return cw_fail(err, CW_FAILED, "cannot enter network namespace %s: %s%s",
-		       ns->name ? ns->name : ns->option + 3, strerror(errno),
+		       ns->name ? ns->name : ns->given, strerror(errno),
 		       errno == EPERM ? " (needs CAP_SYS_ADMIN)" : "");
 }
 
@@ -262,6 +267,7 @@ void cw_netns_free(struct cw_netnses *all)
 		if (all->list[i].fd >= 0)
 			close(all->list[i].fd);
 		free(all->list[i].name);
+		free(all->list[i].given);
 		free(all->list[i].option);
 	}
 	free(all->list);

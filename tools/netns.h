@@ -14,6 +14,7 @@
  * struct cw_netns - a network namespace
  * @name: how it is shown: a name, "host" for that of process 1, or net:[inode];
  *	NULL if it is the only one, and need not be shown
+ * @given: what the user called it, or NULL
  * @option: what to type to get there: "-n NAME ", or nothing
  * @fd: open on it, or -1 for the one we are in
  * @dev: device and
@@ -21,6 +22,7 @@
  */
 struct cw_netns {
 	char *name;
+	char *given;
 	char *option;
 	int fd;
 	dev_t dev;

@@ -48,11 +48,20 @@ static bool is_whole(const struct nlmsghdr *nlh, int left)
 
 static int not_loaded(struct cw_error *err)
 {
-	if (cw_file_exists("/proc/net/tcp_close_wait"))
-		return cw_fail(err, CW_FAILED,
-			       "the module that is loaded is too old: it has no netlink family");
 	return cw_fail(err, CW_NOT_LOADED,
 		       "the module tcp_close_wait is not loaded (modprobe tcp_close_wait)");
+}
+
+/**
+ * cw_nl_unloaded() - say that the module has gone
+ * @err: gets the text
+ *
+ * Return: exit status.
+ */
+int cw_nl_unloaded(struct cw_error *err)
+{
+	return cw_fail(err, CW_NOT_LOADED,
+		       "the module tcp_close_wait was unloaded");
 }
 
 static int malformed(const struct talk *talk)
@@ -68,6 +77,7 @@ static int refused(const struct talk *talk, int error, const char *why)
 
 	if (error == ENOENT && !why)
 		return not_loaded(talk->err);
+	talk->err->refusal = error;
 	if (error == EPERM)
 		hint = " (needs CAP_NET_ADMIN)";
 	else if (error == EOPNOTSUPP)
@@ -219,6 +229,8 @@ int cw_nl_talk(struct cw_nl *nl, struct nlmsghdr *nlh, const char *what,
 				return status;
 			at = mnl_nlmsg_next(at, &left);
 		}
+		if (left > 0 && !talk.done)
+			return malformed(&talk);
 	}
 	return CW_DONE;
 }
@@ -428,11 +440,10 @@ int cw_nl_events(struct cw_nl *nl, cw_nl_fn *fn, void *arg, bool *lost,
 		if (mnl_nlmsg_get_payload_len(nlh) < GENL_HDRLEN)
 			return malformed(&talk);
 		if (is_farewell(nl, nlh))
-			return cw_fail(err, CW_NOT_LOADED,
-				       "the module tcp_close_wait was unloaded");
+			return cw_nl_unloaded(err);
 		if (nlh->nlmsg_type == nl->family &&
 		    genl->cmd == TCP_CLOSE_WAIT_CMD_REAPED_NTF && !fn(nlh, arg))
 			return malformed(&talk);
 	}
-	return CW_DONE;
+	return left > 0 ? malformed(&talk) : CW_DONE;
 }

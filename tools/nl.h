@@ -36,6 +36,7 @@ typedef bool cw_nl_fn(const struct nlmsghdr *nlh, void *arg);
 
 int cw_nl_open(struct cw_nl *nl, struct cw_error *err);
 void cw_nl_close(struct cw_nl *nl);
+int cw_nl_unloaded(struct cw_error *err);
 struct nlmsghdr *cw_nl_request(struct cw_nl *nl, uint8_t cmd, uint16_t flags);
 int cw_nl_talk(struct cw_nl *nl, struct nlmsghdr *nlh, const char *what,
 	       cw_nl_fn *fn, void *arg, struct cw_error *err);

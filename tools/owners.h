@@ -9,6 +9,9 @@
 
 #include "error.h"
 
+/* Of each socket or service, in text. */
+#define CW_PROCESSES_SHOWN 3
+
 struct cw_process {
 	uint32_t pid;
 	char comm[64];

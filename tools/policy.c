@@ -148,14 +148,13 @@ static int write_text(const char *path, const char *text, struct cw_error *err)
  */
 int cw_policy_lock(int64_t deadline)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE * 1000000 };
 	int fd = cw_file_open("/proc/self/ns/net", O_RDONLY);
 
 	if (fd < 0)
 		return fd;
 	while (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK &&
 	       cw_host_clock() < deadline)
-		nanosleep(&pause, NULL);
+		cw_host_pause(LOCK_PAUSE);
 	return fd;
 }
 
@@ -229,7 +228,7 @@ void cw_policy_forget(struct cw_policy *policy, unsigned int dir,
 		      struct cw_range ports)
 {
 	unsigned int i, n = 0;
-	struct cw_rule rules[2 * CW_RULES_MAX];
+	struct cw_rule rules[CW_RULES_ROOM];
 
 	for (i = 0; i < policy->n; i++) {
 		struct cw_rule below = policy->rules[i], above = below;

@@ -13,6 +13,9 @@
 #define CW_TIMEOUT_MAX	31536000U	/* seconds: a year */
 #define CW_RULES_MAX	128
 
+/* Where one rule is cut out of all others, and one put in its place. */
+#define CW_RULES_ROOM	(2 * CW_RULES_MAX + 1)
+
 struct cw_rule {
 	unsigned int dir;
 	struct cw_range ports;
@@ -31,7 +34,7 @@ struct cw_policy {
 	uint32_t timeout;
 	uint32_t rate;
 	char action[16];
-	struct cw_rule rules[2 * CW_RULES_MAX];
+	struct cw_rule rules[CW_RULES_ROOM];
 	unsigned int n;
 };
 

@@ -6,11 +6,16 @@
 
 #include "alloc.h"
 #include "freed.h"
+#include "host.h"
 #include "ports.h"
 #include "sockets.h"
 
 #define SOCKET(name) TCP_CLOSE_WAIT_A_SOCKET_##name
 #define SKIPPED(name) TCP_CLOSE_WAIT_A_SKIPPED_##name
+
+/* How long, and how often, to wait for another request to end. */
+#define PATIENCE	5000	/* ms */
+#define PAUSE		50	/* ms */
 
 /* The length of an attribute has 16 bits. */
 #define COOKIES_MAX 8000
@@ -49,15 +54,24 @@ static void add(struct cw_reaped *sum, const struct cw_reaped *more)
 		sum->skipped[i] += more->skipped[i];
 }
 
-/* One request; once --max is reached it only counts what matches. */
-static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
-		   const uint64_t *cookies, size_t n, struct cw_reaped *sum)
+/* May it be tried again, because there is another request under way? */
+static bool try_again(struct cw_error *err, int64_t deadline)
+{
+	if (err->refusal != EBUSY || cw_host_clock() >= deadline)
+		return false;
+	cw_host_pause(PAUSE);
+	if (cw_host_clock() >= deadline)
+		return false;
+	memset(err, 0, sizeof(*err));
+	return true;
+}
+
+static int ask(struct cw *cw, struct cw_nl *nl, const struct reap *reap,
+	       const uint64_t *cookies, size_t n, struct cw_reaped *got)
 {
 	struct nlmsghdr *nlh = cw_nl_request(nl, TCP_CLOSE_WAIT_CMD_REAP,
 					     NLM_F_ACK);
 	bool only_count = cw->opt.max && !reap->left;
-	struct cw_reaped got = { 0 };
-	int status;
 
 	cw_filter_put(&cw->opt.filter, nlh);
 	if (n)
@@ -69,7 +83,21 @@ static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
 		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_DRY_RUN, 0, NULL);
 	if (cw->opt.all)
 		mnl_attr_put(nlh, TCP_CLOSE_WAIT_A_ALL, 0, NULL);
-	status = cw_nl_talk(nl, nlh, "reap", take_reaped, &got, &cw->err);
+	return cw_nl_talk(nl, nlh, "reap", take_reaped, got, &cw->err);
+}
+
+/* One request; once --max is reached it only counts what matches. */
+static int request(struct cw *cw, struct cw_nl *nl, struct reap *reap,
+		   const uint64_t *cookies, size_t n, struct cw_reaped *sum)
+{
+	int64_t deadline = cw_host_clock() + PATIENCE;
+	bool only_count = cw->opt.max && !reap->left;
+	struct cw_reaped got = { 0 };
+	int status;
+
+	do {
+		status = ask(cw, nl, reap, cookies, n, &got);
+	} while (status && try_again(&cw->err, deadline));
 	if (!status && got.error == ESHUTDOWN)
 		status = cw_fail(&cw->err, CW_NOT_LOADED,
 				 "the module tcp_close_wait was unloaded meanwhile");
@@ -233,7 +261,7 @@ int cw_reap(struct cw *cw)
 	if (!status)
 		print(cw, &reap, &sum);
 	else if (sum.reaped && !cw->opt.dry_run)
-		cw_error_also(&cw->err, "; %ju had been reaped by then",
+		cw_error_also(&cw->err, "; %ju were reaped",
 			      (uintmax_t)sum.reaped);
 	if (!status && !sum.matched)
 		status = CW_NOTHING;

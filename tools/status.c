@@ -15,7 +15,6 @@
 #define STATS(name) TCP_CLOSE_WAIT_A_STATS_##name
 
 #define SERVICES_SHOWN	5	/* in text */
-#define PROCESSES_SHOWN	3
 
 /* All there is to know of one namespace. */
 struct place {
@@ -160,7 +159,7 @@ static void print_holders(struct cw_out *out, const struct status *all,
 				  port->v[PORT(SOCKETS)], all->owners, &n);
 	cw_out_list(out, "processes");
 	for (i = 0; i < n; i++) {
-		bool say = text && i < PROCESSES_SHOWN;
+		bool say = text && i < CW_PROCESSES_SHOWN;
 
 		cw_out_object(out, NULL);
 		cw_out_str(out, "comm", holders[i].process->comm,
@@ -170,8 +169,8 @@ static void print_holders(struct cw_out *out, const struct status *all,
 		cw_out_u64(out, "descriptors", holders[i].fds, NULL);
 		cw_out_object_end(out);
 	}
-	if (text && n > PROCESSES_SHOWN)
-		cw_out_text(out, ", %zu more", n - PROCESSES_SHOWN);
+	if (text && n > CW_PROCESSES_SHOWN)
+		cw_out_text(out, ", %zu more", n - CW_PROCESSES_SHOWN);
 	cw_out_list_end(out);
 	free(holders);
 }

@@ -116,7 +116,7 @@ int cw_timeout(struct cw *cw)
 	}
 	status = cw_each_netns(cw, timeout_netns, &change);
 	if (status && change.done && change.what != SHOW)
-		cw_error_also(&cw->err, "; done in %zu of %zu namespaces by then",
+		cw_error_also(&cw->err, "; done in %zu of %zu namespaces",
 			      change.done, cw->netns.n);
 	if (cw->opt.all_netns) {
 		cw_out_list_end(cw->out);

@@ -67,17 +67,6 @@ void cw_transport_close(struct cw_transport *transport)
 }
 
 /**
- * cw_transport_portid() - who answers are addressed to
- * @transport: the socket
- *
- * Return: its port id.
- */
-uint32_t cw_transport_portid(const struct cw_transport *transport)
-{
-	return mnl_socket_get_portid(transport->nl);
-}
-
-/**
  * cw_transport_send() - send a message to the kernel
  * @transport: the socket
  * @data: message
@@ -94,6 +83,31 @@ int cw_transport_send(struct cw_transport *transport, const void *data,
 	return 0;
 }
 
+/*
+ * Any process with CAP_NET_ADMIN over the network namespace, root of a container
+ * for one, can send to this socket: only what comes from the kernel counts.
+ */
+static ssize_t receive(const struct cw_transport *transport, void *buf,
+		       size_t size)
+{
+	struct iovec room = { .iov_base = buf, .iov_len = size };
+	struct sockaddr_nl from = { 0 };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from),
+		.msg_iov = &room, .msg_iovlen = 1,
+	};
+	ssize_t len;
+
+	do {
+		len = recvmsg(mnl_socket_get_fd(transport->nl), &msg, 0);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	if (msg.msg_namelen != sizeof(from) || from.nl_pid)
+		return -EAGAIN;
+	return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : len;
+}
+
 /**
  * cw_transport_recv() - what the kernel sent
  * @transport: the socket
@@ -101,7 +115,8 @@ int cw_transport_send(struct cw_transport *transport, const void *data,
  * @size: room in it
  * @timeout: milliseconds to wait for something, -1 for ever
  *
- * Return: its length; -EAGAIN after the timeout, or another negative errno.
+ * Return: its length; -EAGAIN after the timeout, or sooner if something came from
+ * another process than the kernel; or another negative errno.
  */
 ssize_t cw_transport_recv(struct cw_transport *transport, void *buf,
 			  size_t size, int timeout)
@@ -109,7 +124,6 @@ ssize_t cw_transport_recv(struct cw_transport *transport, void *buf,
 	struct pollfd fd = {
 		.fd = mnl_socket_get_fd(transport->nl), .events = POLLIN,
 	};
-	ssize_t len;
 	int ready;
 
 	do {
@@ -117,10 +131,7 @@ ssize_t cw_transport_recv(struct cw_transport *transport, void *buf,
 	} while (ready < 0 && errno == EINTR);
 	if (ready <= 0)
 		return ready ? -errno : -EAGAIN;
-	do {
-		len = mnl_socket_recvfrom(transport->nl, buf, size);
-	} while (len < 0 && errno == EINTR);
-	return len < 0 ? -errno : len;
+	return receive(transport, buf, size);
 }
 
 /**

@@ -14,7 +14,6 @@ struct cw_transport;
 
 struct cw_transport *cw_transport_open(void);
 void cw_transport_close(struct cw_transport *transport);
-uint32_t cw_transport_portid(const struct cw_transport *transport);
 int cw_transport_send(struct cw_transport *transport, const void *data,
 		      size_t size);
 ssize_t cw_transport_recv(struct cw_transport *transport, void *buf,

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes, from what was recorded, answers that no module of this version gives:
 newer.nl (attributes and values that the tool does not know), older.nl (attributes
-missing), version.nl (another version of the family), malformed.nl, extack.nl (a
-refusal in words), unloaded.nl (the module goes during a reap); and pid.nl, of what was
+missing), version.nl (another version of the family), malformed.nl, cut.nl (a message
+without its end), extack.nl (a refusal in words), turn.nl (two of these, then the
+answer), unloaded.nl (the module goes during a reap); and pid.nl, of what was
 recorded in pieces (the ports of a process: its sockets, then the ports), and young.nl,
 inexact.nl and old.nl (the status with one of 25 sockets left). Run it here."""
 import struct
@@ -60,8 +61,11 @@ VERSION = struct.pack("HHI", 8, 3, 1)
 assert FOUND.count(VERSION) == 1
 save("version", FOUND.replace(VERSION, struct.pack("HHI", 8, 3, 2)), ACK)
 TEXT = b"another reap request is under way in this network namespace\0"
-save("extack", FOUND, ACK, message(ERROR, struct.pack("i", -16) + message(FAMILY, b"")
-                                   + attr(1, TEXT), 0x300))
+BUSY = message(ERROR, struct.pack("i", -16) + message(FAMILY, b"") + attr(1, TEXT), 0x300)
+save("extack", FOUND, ACK, BUSY)
+save("turn", FOUND, ACK, BUSY, BUSY,
+     genl(REAP, number(9, U32, 5), number(10, U32, 5), number(13, U32, 0)), ACK)
+save("cut", FOUND, ACK, SOME + SOME[:40], END)
 save("unloaded", FOUND, ACK, genl(REAP, number(9, U32, 9), number(10, U32, 5),
                                   number(13, U32, 108)), ACK)
 save("pid", FOUND, ACK, SOME, END, *list(load("ports"))[2:])
