@@ -6,6 +6,7 @@ Makes of the lines that guest.py has printed (RAW) the table of `make bench`, as
 Markdown; --plot writes the columns that plot.gp draws.
 """
 import collections
+import os
 import statistics
 import sys
 
@@ -18,13 +19,13 @@ class Measured:
 
     def __init__(self, paths):
         self.values = collections.defaultdict(list)
-        self.sources = []
+        self.sources = collections.defaultdict(list)    # which parts are of it
         for path in paths:
+            part = os.path.basename(path).rpartition(".")[0]
             with open(path, encoding="utf-8") as f:
                 for line in f:
                     if line.startswith("#"):
-                        if line[1:].strip() not in self.sources:
-                            self.sources.append(line[1:].strip())
+                        self.sources[line[1:].strip()].append(part)
                     else:
                         what, how, n, _run, value = line.rstrip("\n").split("\t")
                         self.values[what, how, int(n)].append(int(value))
@@ -237,13 +238,14 @@ NOTE = """
 What this does not show: cache and TLB misses, branches and memory that is far away, all
 of which an emulated processor has not. `ss` touches every connection, so on a real one
 it is worse off than here. A string instruction (to zero a page, say) counts once for
-each byte. Times are of an emulator on a machine that others may use besides.
+each byte. Times are of an emulator. "Counted" rows are instructions, and so leave out
+how long `ss` waits for the memory of 200,000 sockets, which is most of its time.
 """
 
 
 def print_table(m):
-    for source in m.sources:
-        print(f"Measured: {source}.  ")
+    for source, parts in m.sources.items():
+        print(f"Measured ({', '.join(parts)}): {source}.  ")
     print("Median (least to greatest); what has no unit counts instructions.\n")
     print("| work | tcp_close_wait | against | result | wanted | reached |\n|---|---|---|---|---|---|")
     for needs, make in ROWS:
