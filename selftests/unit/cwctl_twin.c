@@ -19,7 +19,7 @@ struct cw_transport {
 static struct twin *twin;
 static struct cw_buf out, err, written;
 static size_t used;		/* of twin->record */
-static int64_t passed;	/* milliseconds */
+static long long passed;	/* milliseconds */
 
 const char *cw_host_root(void)
 {
