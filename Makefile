@@ -68,11 +68,12 @@ demo:
 define dkms_install
 	had=$$(dkms status $(NAME)/$(VERSION)) && \
 	{ [ -z "$$had" ] || dkms remove $(NAME)/$(VERSION) --all; } && \
-	dkms install $(NAME)/$(VERSION) -k $(KVER) && \
+	{ dkms install $(NAME)/$(VERSION) -k $(KVER); status=$$?; } && \
 	for kernel in $$(echo "$$had" | \
-		sed -n 's/^[^,]*, *\([^,]*\),.*installed.*/\1/p' | grep -vxF '$(KVER)'); do \
-		dkms install $(NAME)/$(VERSION) -k "$$kernel" || true; \
-	done
+		sed -n 's/^.*, *\([^,]*\), *[^,:]*: *installed.*/\1/p' | grep -vxF '$(KVER)'); do \
+		dkms install $(NAME)/$(VERSION) -k "$$kernel"; \
+	done; \
+	exit "$$status"
 endef
 
 # DESTDIR is for packagers: the files only, without touching this machine's DKMS.

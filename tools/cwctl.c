@@ -197,27 +197,31 @@ int cw_in_netns(struct cw *cw, const struct cw_netns *ns, cw_netns_fn *fn,
  *
  * A failure in one keeps it from none of the others.
  *
- * Return: exit status, the first that is not CW_DONE.
+ * Return: exit status, the worst; after CW_NOT_LOADED it does not go on.
  */
 int cw_each_netns(struct cw *cw, cw_netns_fn *fn, void *arg)
 {
 	const struct cw_error none = { 0 };
 	struct cw_error first = none;
 	size_t i, failed = 0;
-	int status;
+	int status = CW_DONE;
 
 	for (i = 0; i < cw->netns.n; i++) {
 		status = cw_in_netns(cw, &cw->netns.list[i], fn, arg);
-		if (status && status != CW_FAILED)
-			return status;
 		if (!status)
 			continue;
+		if (status != CW_FAILED)
+			break;
 		if (!failed++)
 			first = cw->err;
 		cw->err = none;
 	}
 	if (!failed)
-		return CW_DONE;
+		return status;
+	if (status && status != CW_FAILED) {
+		cw_error_also(&cw->err, "; before that, %s", first.text);
+		return status;
+	}
 	cw->err = first;
 	if (failed > 1)
 		cw_error_also(&cw->err, "; and so in %zu more", failed - 1);

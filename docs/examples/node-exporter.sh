@@ -5,50 +5,63 @@
 # Writes what tcp_close_wait knows of this network namespace to
 # DIR/tcp_close_wait.prom (DIR is /var/lib/prometheus/node-exporter), for
 # Prometheus' node_exporter and its --collector.textfile.directory. To be run from a
-# timer or cron, once a minute, by whoever may write to DIR. Where the module is not
-# loaded there is no such file afterwards, and the exit status is 1.
+# timer or cron, once a minute, by whoever may write to DIR. If that fails, because
+# the module is not loaded for example, there is no such file afterwards, and the
+# exit status is not 0.
 set -eu
 export LC_ALL=C
 dir=${1:-/var/lib/prometheus/node-exporter}
 tables=${TABLES:-/proc/net/tcp_close_wait}
 file=$dir/tcp_close_wait.prom
 
+new=$(mktemp "$dir/.tcp_close_wait.XXXXXX")
+trap 'rm -f "$new" "$file"' EXIT
+trap 'exit 1' HUP INT TERM
 if ! [ -r "$tables/ports" ]; then
-	rm -f "$file"
 	echo "${0##*/}: no $tables/ports: is the module tcp_close_wait loaded?" >&2
 	exit 1
 fi
-new=$(mktemp "$dir/.tcp_close_wait.XXXXXX")
-trap 'rm -f "$new"' EXIT
 {
 	# Columns are found by their names: new ones may be added.
 	awk '
-	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	function metric(name, help) {
+		printf "# HELP tcp_close_wait_%s %s\n", name, help
+		printf "# TYPE tcp_close_wait_%s gauge\n", name
+	}
+	NR == 1 {
+		for (i = 1; i <= NF; i++)
+			at[$i] = i
+		classes = split("unaccepted sending unread unnoticed held", class)
+		next
+	}
 	{
-		port = "dir=\"" $at["dir"] "\",port=\"" $at["port"] "\""
-		n = split("unaccepted sending unread unnoticed held", class)
-		for (i = 1; i <= n; i++)
-			sockets = sockets sprintf("tcp_close_wait_sockets{%s,class=\"%s\"} %s\n", \
-				port, class[i], $at[class[i]])
-		idle = idle sprintf("tcp_close_wait_idle_max_seconds{%s} %.3f\n", \
-			port, $at["idle_max_ms"] / 1000)
-		age = age sprintf("tcp_close_wait_age_max_seconds{%s} %.3f\n", \
-			port, $at["age_max_ms"] / 1000)
+		port[NR] = "dir=\"" $at["dir"] "\",port=\"" $at["port"] "\""
+		for (i = 1; i <= classes; i++)
+			sockets[NR, i] = $at[class[i]]
+		idle[NR] = $at["idle_max_ms"] / 1000
+		age[NR] = $at["age_max_ms"] / 1000
 	}
 	END {
-		printf "# HELP tcp_close_wait_sockets Sockets in CLOSE_WAIT, by service port and class.\n"
-		printf "# TYPE tcp_close_wait_sockets gauge\n%s", sockets
-		printf "# HELP tcp_close_wait_idle_max_seconds Longest time without progress.\n"
-		printf "# TYPE tcp_close_wait_idle_max_seconds gauge\n%s", idle
-		printf "# HELP tcp_close_wait_age_max_seconds Longest time in CLOSE_WAIT.\n"
-		printf "# TYPE tcp_close_wait_age_max_seconds gauge\n%s", age
+		metric("sockets", "Sockets in CLOSE_WAIT, by service port and class.")
+		for (row = 2; row <= NR; row++)
+			for (i = 1; i <= classes; i++)
+				printf "tcp_close_wait_sockets{%s,class=\"%s\"} %s\n", \
+					port[row], class[i], sockets[row, i]
+		metric("idle_max_seconds", "Longest time without progress.")
+		for (row = 2; row <= NR; row++)
+			printf "tcp_close_wait_idle_max_seconds{%s} %.3f\n", port[row], idle[row]
+		metric("age_max_seconds", "Longest time in CLOSE_WAIT.")
+		for (row = 2; row <= NR; row++)
+			printf "tcp_close_wait_age_max_seconds{%s} %.3f\n", port[row], age[row]
 	}' "$tables/ports"
+	# The first four can go down again: entered and adopted, where max_tracked is
+	# reached and another namespace is made room for.
 	awk '
-	NR == 1 || $1 == "sockets" || $1 == "inexact" { next }
-	{
-		printf "# HELP tcp_close_wait_%s_total Row %s of the table stats.\n", $1, $1
-		printf "# TYPE tcp_close_wait_%s_total counter\n", $1
-		printf "tcp_close_wait_%s_total %s\n", $1, $2
+	NR > 1 {
+		gauge = $1 ~ /^(sockets|inexact|entered|adopted)$/
+		name = "tcp_close_wait_" ($1 == "sockets" ? "tracked" : $1) (gauge ? "" : "_total")
+		printf "# HELP %s Row %s of the table stats.\n", name, $1
+		printf "# TYPE %s %s\n%s %s\n", name, gauge ? "gauge" : "counter", name, $2
 	}' "$tables/stats"
 } >"$new"
 chmod 644 "$new"
