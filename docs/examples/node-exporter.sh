@@ -24,10 +24,6 @@ fi
 {
 	# Columns are found by their names: new ones may be added.
 	awk '
-	function metric(name, help) {
-		printf "# HELP tcp_close_wait_%s %s\n", name, help
-		printf "# TYPE tcp_close_wait_%s gauge\n", name
-	}
 	NR == 1 {
 		for (i = 1; i <= NF; i++)
 			at[$i] = i
@@ -42,15 +38,18 @@ fi
 		age[NR] = $at["age_max_ms"] / 1000
 	}
 	END {
-		metric("sockets", "Sockets in CLOSE_WAIT, by service port and class.")
+		print "# HELP tcp_close_wait_sockets Sockets in CLOSE_WAIT, by service port and class."
+		print "# TYPE tcp_close_wait_sockets gauge"
 		for (row = 2; row <= NR; row++)
 			for (i = 1; i <= classes; i++)
 				printf "tcp_close_wait_sockets{%s,class=\"%s\"} %s\n", \
 					port[row], class[i], sockets[row, i]
-		metric("idle_max_seconds", "Longest time without progress.")
+		print "# HELP tcp_close_wait_idle_max_seconds Longest time without progress."
+		print "# TYPE tcp_close_wait_idle_max_seconds gauge"
 		for (row = 2; row <= NR; row++)
 			printf "tcp_close_wait_idle_max_seconds{%s} %.3f\n", port[row], idle[row]
-		metric("age_max_seconds", "Longest time in CLOSE_WAIT.")
+		print "# HELP tcp_close_wait_age_max_seconds Longest time in CLOSE_WAIT."
+		print "# TYPE tcp_close_wait_age_max_seconds gauge"
 		for (row = 2; row <= NR; row++)
 			printf "tcp_close_wait_age_max_seconds{%s} %.3f\n", port[row], age[row]
 	}' "$tables/ports"
