@@ -467,8 +467,9 @@ void cw_netlink_answer(struct net *net, struct cw_request *rq)
 	}
 	genlmsg_end(skb, hdr);
 	rq->answer = NULL;
-	genlmsg_unicast(net, skb, portid);
-	if (rq->nlh->nlmsg_flags & NLM_F_ACK)
+	/* No ACK for who has got nothing, or has got the address meanwhile. */
+	if (!genlmsg_unicast(net, skb, portid) &&
+	    rq->nlh->nlmsg_flags & NLM_F_ACK && !sock_flag(rq->sk, SOCK_DEAD))
 		netlink_ack(rq->skb, rq->nlh, 0, NULL);
 }
 

@@ -337,6 +337,8 @@ class Peer:
         """A peer that never reads: nothing more is sent to it but the reset."""
         wire = self.keep(Wire())
         spell = self.spell("sending")
+        # an ACK that came after the reset would be answered by another one
+        net.wait_until(lambda: net.unacked(spell.app) == 0, "all that was sent is acknowledged")
         self.reap(spell)
         ours = spell.app.getsockname()[1]
         self.assertTrue(net.got_reset(spell.peer))

@@ -3,6 +3,7 @@
 import errno
 import functools
 import os
+import secrets
 import select
 import socket
 import struct
@@ -135,7 +136,8 @@ class Socket:
         self.size = buffer or 32768
         self.seq = 0
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
-        self.sock.bind((0, 0))
+        # an address that nobody had: a late answer to its last owner would come here
+        self.sock.bind((secrets.randbelow(2 ** 31) + 2 ** 31, 0))
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_STRICT):
             self.sock.setsockopt(SOL_NETLINK, option, 1)
         self.id = self.version = None

@@ -118,20 +118,24 @@ class Result(unittest.TestResult):
         signal.setitimer(signal.ITIMER_REAL, 0)
         super().stopTest(test)
         stood = self.pulse.worst
-        if self.problems and stood > STANDSTILL and not self.last_attempt:
+        if (self.problems and stood > STANDSTILL and not self.last_attempt
+                and getattr(test, "repeat", True)):
             self.again.append(test)
+            self._print_problems()
             print(f"# once more later, the machine stood still for {stood:.3f} s: "
-                  f"{name_of(test)}: {self.problems[-1].rstrip().splitlines()[-1]}",
-                  file=self.out, flush=True)
+                  f"{name_of(test)}", file=self.out, flush=True)
             return
         self.seen.add(test.id())
         self._report(name_of(test))
 
-    def _report(self, name):
-        self.number += 1
+    def _print_problems(self):
         for problem in self.problems:
             for line in problem.rstrip().splitlines():
                 print(f"# {line}", file=self.out)
+
+    def _report(self, name):
+        self.number += 1
+        self._print_problems()
         if self.problems:
             self.failed += 1
             line = f"not ok {self.number} {name}"

@@ -128,6 +128,11 @@ def state(sock):
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
+def unacked(sock):
+    """Segments that were sent and not acknowledged yet."""
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28), 24)[0]
+
+
 def wait_state(sock, wanted, timeout=10.0):
     wait_until(lambda: state(sock) == wanted, f"TCP state {wanted}", timeout)
 
