@@ -38,9 +38,8 @@ static u64 netns_oldest(struct cw_net *cn, struct cw_snap *snap)
 static int netns_show(struct seq_file *m, void *unused)
 {
 	struct cw_totals totals;
-	unsigned long index = 0;
+	struct cw_net *cn = NULL;
 	struct cw_snap *snap;
-	struct cw_net *cn;
 	u32 timeout;
 	bool reaps;
 
@@ -48,7 +47,7 @@ static int netns_show(struct seq_file *m, void *unused)
 	if (!snap)
 		return -ENOMEM;
 	seq_puts(m, "netns sockets age_max_ms timeout\n");
-	while ((cn = cw_netns_next(&index))) {
+	while ((cn = cw_netns_next(cn))) {
 		cw_track_totals(cn, &totals);
 		rcu_read_lock();
 		timeout = rcu_dereference(cn->policy)->timeout;
@@ -59,7 +58,6 @@ static int netns_show(struct seq_file *m, void *unused)
 				   totals.sockets,
 				   div_u64(netns_oldest(cn, snap),
 					   NSEC_PER_MSEC), timeout);
-		cw_netns_put(cn);
 	}
 	kfree(snap);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the module keeps for each network namespace. */
 #include <linux/atomic.h>
-#include <linux/xarray.h>
+#include <linux/rculist.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
@@ -12,7 +12,6 @@
 #include "sysctl.h"
 
 static unsigned int net_id __read_mostly;
-static DEFINE_XARRAY(nets);		/* struct cw_net by the namespace's inode */
 static atomic_t net_count = ATOMIC_INIT(0);
 
 /**
@@ -42,36 +41,34 @@ unsigned int cw_netns_count(void)
 
 /**
  * cw_netns_next() - go through the namespaces
- * @index: 0 for the first; comes out as what finds the next
+ * @cn: the one before, whose reference is used up; NULL for the first
  *
- * Context: process context.
+ * The kernel's list has them as soon as nothing can fail any more, and as long
+ * as there are references.  (One that is being set up has a reference count, too,
+ * but if a later part of it fails it is freed whatever that says.)
  *
- * Return: a namespace with a reference, which cw_netns_put() gives back; NULL
- * at the end.
+ * Context: process context, between cw_netns_init() and cw_netns_exit().
+ *
+ * Return: a namespace with a reference, which is for the next call; NULL at the
+ * end.
  */
-struct cw_net *cw_netns_next(unsigned long *index)
+struct cw_net *cw_netns_next(struct cw_net *cn)
 {
-	struct cw_net *cn;
-	bool alive;
+	struct net *before = cn ? cn->net : NULL;
+	struct net *net = list_prepare_entry(before, &net_namespace_list, list);
 
-	do {
-		/* The lock keeps net_exit() from going on to free cn. */
-		xa_lock(&nets);
-		cn = xa_find(&nets, index, ULONG_MAX, XA_PRESENT);
-		alive = cn && maybe_get_net(cn->net);
-		xa_unlock(&nets);
-		++*index;
-	} while (cn && !alive);
+	cn = NULL;
+	rcu_read_lock();
+	list_for_each_entry_continue_rcu(net, &net_namespace_list, list) {
+		if (maybe_get_net(net)) {
+			cn = cw_net(net);
+			break;
+		}
+	}
+	rcu_read_unlock();
+	if (before)
+		put_net(before);
 	return cn;
-}
-
-/**
- * cw_netns_put() - done with a namespace
- * @cn: what cw_netns_next() returned
- */
-void cw_netns_put(struct cw_net *cn)
-{
-	put_net(cn->net);
 }
 
 /*
@@ -98,14 +95,9 @@ static int __net_init net_init(struct net *net)
 	err = cw_proc_init(cn);
 	if (err)
 		goto no_proc;
-	err = xa_insert(&nets, net->ns.inum, cn, GFP_KERNEL);
-	if (err)
-		goto no_index;
 	atomic_inc(&net_count);
 	return 0;
 
-no_index:
-	cw_proc_exit(cn);
 no_proc:
 	cw_sysctl_exit(cn);
 no_sysctl:
@@ -116,9 +108,9 @@ no_sysctl:
 }
 
 /*
- * Who can still be here?  After xa_erase() no walk and no reader of debugfs
- * that has not got a reference on the namespace; at the namespace's end there
- * are no such references, and at unload both have been stopped before.
+ * Who can still be here?  No walk and no reader of debugfs: they need a
+ * reference, and at the namespace's end there are none; one whose setup has failed
+ * was never on the list; and at unload both have been stopped before.
  * cw_proc_exit() and cw_sysctl_exit() wait for those who are in a file, and
  * close /proc files that stay open, cursors included.  A netlink socket keeps its
  * namespace, and at unload the family is gone and no dump is left, so no request
@@ -133,7 +125,6 @@ static void __net_exit net_exit(struct net *net)
 	struct cw_net *cn = cw_net(net);
 
 	atomic_dec(&net_count);
-	xa_erase(&nets, net->ns.inum);
 	cw_proc_exit(cn);
 	cw_sysctl_exit(cn);
 	cw_requests_exit(&cn->requests);
@@ -167,5 +158,4 @@ int cw_netns_init(void)
 void cw_netns_exit(void)
 {
 	unregister_pernet_subsys(&net_ops);
-	xa_destroy(&nets);
 }

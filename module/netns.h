@@ -58,8 +58,7 @@ struct cw_net {
 };
 
 struct cw_net *cw_net(const struct net *net);
-struct cw_net *cw_netns_next(unsigned long *index);
-void cw_netns_put(struct cw_net *cn);
+struct cw_net *cw_netns_next(struct cw_net *cn);
 unsigned int cw_netns_count(void);
 int cw_netns_init(void);
 void cw_netns_exit(void);

@@ -1071,7 +1071,7 @@ static void net_evict(struct cw_net *cn)
 	unsigned int i;
 	bool found;
 
-	if (net_used(cn) <= fair_share())
+	if (net_used(cn) <= fair_share() || !room_wanted())
 		return;
 	for (i = 0; i < CW_SHARDS; i++) {
 		at[i].sk = NULL;
@@ -1102,13 +1102,10 @@ static void net_evict(struct cw_net *cn)
 
 static void evict(struct work_struct *work)
 {
-	unsigned long index = 0;
-	struct cw_net *cn;
+	struct cw_net *cn = NULL;
 
-	while (room_wanted() && (cn = cw_netns_next(&index))) {
+	while ((cn = cw_netns_next(cn)))
 		net_evict(cn);
-		cw_netns_put(cn);
-	}
 }
 
 /* ---- coming and going -------------------------------------------------- */

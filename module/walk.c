@@ -153,17 +153,15 @@ static void walk_table(struct walk *w, struct inet_hashinfo *h)
 static void walk_all(struct walk *w)
 {
 	struct inet_hashinfo *common = cw_hashinfo(&init_net);
-	unsigned long index = 0;
-	struct cw_net *cn;
+	struct cw_net *cn = NULL;
 
 	cw_tracker_walk_begins();
 	walk_table(w, common);
-	while ((cn = cw_netns_next(&index))) {
+	while ((cn = cw_netns_next(cn))) {
 		/* A namespace either shares the common table or has its own. */
 		if (cw_hashinfo(cn->net) != common)
 			walk_table(w, cw_hashinfo(cn->net));
 		atomic64_inc(&cn->walks);
-		cw_netns_put(cn);
 	}
 	cw_tracker_walk_ends();
 }

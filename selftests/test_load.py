@@ -3,6 +3,7 @@
 """Loading and unloading, at any moment and under any load."""
 import os
 import random
+import subprocess
 import time
 
 from lib import cw, ktap, load, net
@@ -104,6 +105,49 @@ class Unload(Case):
             with ns:
                 net.wait_until(lambda n=left: cw.stats()["sockets"] == n, "the walk", 30)
                 self.assertEqual(cw.get("timeout"), "0")
+
+
+class LateFailure(Case):
+    """A namespace whose making fails after the module's part of it is done."""
+
+    PARAMETERS = "/sys/module/cw_late_netns/parameters/"
+
+    def setUp(self):
+        super().setUp()
+        if not cw.module_file("cw_late_netns"):
+            self.skipTest("no cw_late_netns.ko in CW_MODULE_DIR")
+        self.assertEqual(cw.unload(), "")
+        self.assertEqual(cw.load(default_timeout=3600), "")   # all are in the list
+        self.assertEqual(cw.load("cw_late_netns"), "")
+        self.addCleanup(cw.unload, "cw_late_netns")
+
+    def hold(self, value):
+        with open(self.PARAMETERS + "hold", "w", encoding="ascii") as file:
+            file.write(value)
+
+    def held(self):
+        with open(self.PARAMETERS + "held", encoding="ascii") as file:
+            return int(file.read())
+
+    @staticmethod
+    def listed():
+        with open(f"{cw.DEBUGFS}/netns", encoding="ascii") as file:
+            return {line.split()[0] for line in list(file)[1:]}
+
+    def test_nobody_finds_it(self):
+        """It is freed whoever has a reference, so nobody may get one."""
+        before = self.listed()
+        self.assertIn(str(os.stat("/proc/thread-self/ns/net").st_ino), before)
+        self.hold("1")
+        self.addCleanup(self.hold, "0")
+        maker = subprocess.Popen(["unshare", "-n", "true"], stderr=subprocess.PIPE)
+        net.wait_until(lambda: self.held() == 1, "it is being made")
+        self.assertEqual(self.listed(), before)
+        self.hold("0")
+        self.assertIn(b"Cannot allocate memory", maker.communicate()[1])
+        self.assertEqual(self.listed(), before)
+        with self.netns():
+            self.assertIn(str(os.stat("/proc/thread-self/ns/net").st_ino), self.listed())
 
 
 class Loop(Case):
