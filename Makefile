@@ -66,12 +66,12 @@ demo:
 
 # A version that DKMS has already is built anew, for each kernel that had it.
 define dkms_install
-	had=$$(dkms status $(NAME)/$(VERSION)) && \
-	{ [ -z "$$had" ] || dkms remove $(NAME)/$(VERSION) --all; } && \
-	{ dkms install $(NAME)/$(VERSION) -k $(KVER); status=$$?; } && \
-	for kernel in $$(echo "$$had" | \
+	had=$$(dkms status $(NAME)/$(VERSION)) || exit; \
+	[ -z "$$had" ] || dkms remove $(NAME)/$(VERSION) --all || exit; \
+	status=0; \
+	for kernel in '$(KVER)' $$(echo "$$had" | \
 		sed -n 's/^.*, *\([^,]*\), *[^,:]*: *installed.*/\1/p' | grep -vxF '$(KVER)'); do \
-		dkms install $(NAME)/$(VERSION) -k "$$kernel"; \
+		dkms install $(NAME)/$(VERSION) -k "$$kernel" || status=$$?; \
 	done; \
 	exit "$$status"
 endef
@@ -80,17 +80,23 @@ endef
 install: install-module install-tools
 	$(if $(DESTDIR),,$(dkms_install))
 
-install-module:
+# Some of it is done in another directory.
+check-destdir:
+	$(if $(DESTDIR),$(if $(filter /%,$(firstword $(DESTDIR))),,\
+		$(error DESTDIR has to be an absolute path, not '$(DESTDIR)')))
+
+install-module: check-destdir
+	$(if $(DESTDIR)$(shell command -v dkms 2>/dev/null),,$(error no dkms: apt install dkms))
 	rm -rf '$(SOURCE)'
 	install -d '$(SOURCE)'
 	cp -r Kbuild dkms.conf LICENSE module '$(SOURCE)'
 	find '$(SOURCE)' -type f '!' -name '*.[ch]' '!' -name 'Kbuild*' \
 		'!' -name dkms.conf '!' -name LICENSE -delete
 
-install-tools:
+install-tools: check-destdir
 	$(MAKE) -C tools install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 
-uninstall:
+uninstall: check-destdir
 	$(if $(DESTDIR),,-dkms remove $(NAME)/$(VERSION) --all)
 	rm -rf '$(SOURCE)'
 	$(MAKE) -C tools uninstall DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
@@ -102,4 +108,5 @@ clean:
 	$(MAKE) -C tools clean
 
 .PHONY: all help module tools check check-all check-debug stress bench \
-	support-table demo deb install install-module install-tools uninstall clean
+	support-table demo deb install check-destdir install-module install-tools \
+	uninstall clean

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import pty
 import select
 import signal
@@ -656,6 +657,17 @@ class Namespaces(InNamespaces):
         there = self.inside(self.named())
         rows = {int(r["cookie"], 16): r for r in self.json("-a", "list")["sockets"]}
         self.assertEqual(rows[there.cookie]["netns"], self.name)
+
+    def test_odd_name(self):
+        """What is proposed to be run next can be given to a shell as it stands."""
+        self.name = f"é $x;'-{os.getpid()}"
+        self.inside(self.named())
+        for args in (("-n", self.name), ("-n", f"/run/netns/{self.name}"), ("-a",)):
+            status = self.json(*args, "status")
+            places = status.get("namespaces", [status])
+            command, = [s["next"] for place in places for s in place["services"]]
+            self.assertEqual(shlex.split(command)[:3],
+                             ["cwctl", "-n", args[1] if args[1:] else self.name])
 
     def test_host(self):
         names = [r["netns"] for r in self.json("-a", "timeout")["namespaces"]]

@@ -111,7 +111,7 @@ static void help_all(struct cw_buf *to)
 		    "\nWhich sockets show, list and reap mean; all that is given must match:\n");
 	cw_options_help(to, CW_OPTIONS_FILTER);
 	cw_buf_puts(to,
-		    "\nT is a time: 90, 90s, 10m, 2h, 1d.\n"
+		    "\nT is a time: " CW_TIMES ".\n"
 		    "More: cwctl COMMAND --help, man cwctl\n\n"
 		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing matched (reap),\n"
 		    "4 the module is not loaded.\n");
@@ -129,6 +129,8 @@ static void help_command(struct cw_buf *to, const struct command *command)
 		cw_buf_puts(to, "\nOptions:\n");
 		cw_options_help(to, command->options);
 	}
+	if (command->args || command->options & CW_OPTIONS_FILTER)
+		cw_buf_puts(to, "\nT is a time: " CW_TIMES ".\n");
 }
 
 /* The script for bash: it knows what the tables know. */

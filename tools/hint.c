@@ -4,6 +4,7 @@
 #include "hint.h"
 
 #define PORT(name) TCP_CLOSE_WAIT_A_PORT_##name
+#define SOCKET(name) TCP_CLOSE_WAIT_A_SOCKET_##name
 #define STATS(name) TCP_CLOSE_WAIT_A_STATS_##name
 #define CLASS(name) TCP_CLOSE_WAIT_CLASS_##name
 
@@ -73,8 +74,10 @@ void cw_hint_port(struct cw_buf *to, const struct cw_port *port)
 			    " All are younger than a minute, which can be normal: look again later.");
 }
 
-/* An idle time that some of them have passed, but no short one. */
-static const char *idle_to_reap(const struct cw_port *port)
+/* An idle time that some of this class have passed, but no short one. */
+static const char *idle_to_reap(const struct cw_port *port,
+				const struct cw_socket *sockets,
+				unsigned int class)
 {
 	static const struct {
 		uint32_t ms;
@@ -82,10 +85,15 @@ static const char *idle_to_reap(const struct cw_port *port)
 	} step[] = {
 		{ 7200000, "1h" }, { 600000, "10m" }, { 60000, "1m" },
 	};
-	unsigned int i;
+	uint64_t most = 0;
+	size_t i;
 
+	for (i = 0; i < port->v[PORT(SOCKETS)]; i++)
+		if (sockets[i].v[SOCKET(CLASS)] == class &&
+		    sockets[i].v[SOCKET(IDLE_MS)] > most)
+			most = sockets[i].v[SOCKET(IDLE_MS)];
 	for (i = 0; i < MNL_ARRAY_SIZE(step); i++)
-		if (port->v[PORT(IDLE_MAX_MS)] >= step[i].ms)
+		if (most >= step[i].ms)
 			return step[i].text;
 	return NULL;
 }
@@ -94,13 +102,14 @@ static const char *idle_to_reap(const struct cw_port *port)
  * cw_hint_next() - the command to run next
  * @to: gets it
  * @port: the port, which has sockets
+ * @sockets: these
  * @ns: its namespace
  */
 void cw_hint_next(struct cw_buf *to, const struct cw_port *port,
-		  const struct cw_netns *ns)
+		  const struct cw_socket *sockets, const struct cw_netns *ns)
 {
 	unsigned int class = main_class(port);
-	const char *idle = idle_to_reap(port);
+	const char *idle = idle_to_reap(port, sockets, class);
 	bool reap = idle && class != CLASS(UNACCEPTED);
 
 	cw_buf_printf(to, "cwctl %s%s --dir %s --port %u", ns->option,

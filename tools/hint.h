@@ -9,7 +9,7 @@
 
 void cw_hint_port(struct cw_buf *to, const struct cw_port *port);
 void cw_hint_next(struct cw_buf *to, const struct cw_port *port,
-		  const struct cw_netns *ns);
+		  const struct cw_socket *sockets, const struct cw_netns *ns);
 bool cw_hint_is_old(const struct cw_port *port);
 void cw_hint_churn(struct cw_buf *to, const struct cw_stats *stats, bool old);
 

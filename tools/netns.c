@@ -30,7 +30,8 @@ static char *make_option(const char *arg)
 
 	cw_buf_puts(&buf, "-n ");
 	for (at = arg; *at; at++) {
-		if (!isalnum((unsigned char)*at) && !strchr("_-./:@", *at))
+		if (isascii((unsigned char)*at) && !isalnum((unsigned char)*at) &&
+		    !strchr("_-./:@", *at))
 			cw_buf_puts(&buf, "\\");
 		cw_buf_add(&buf, at, 1);
 	}
@@ -87,7 +88,10 @@ int cw_netns_one(struct cw_netnses *all, const char *name, struct cw_error *err)
 		return cw_fail(err, CW_FAILED,
 			       "cannot open network namespace %s: %s%s", name,
 			       strerror(-fd),
-			       fd == -EACCES ? " (needs CAP_SYS_PTRACE)" : "");
+			       fd == -EACCES ? " (needs CAP_SYS_PTRACE)" :
+			       fd == -ENOENT && name[0] != '/' ?
+			       " (takes a name of 'ip netns', or a path such as /proc/PID/ns/net)" :
+			       "");
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		close(fd);
 		return cw_fail(err, CW_FAILED, "%s is not a network namespace",

@@ -21,6 +21,7 @@ enum option_id {
  * @arg: what stands behind it, or NULL
  * @help: what it does; NULL: not to be talked about
  * @groups: which commands take it
+ * @takes: what who has got @arg wrong is told of it, if @arg is not enough
  *
  * --port is there twice: what it takes depends on the command.
  */
@@ -30,6 +31,7 @@ struct info {
 	const char *arg;
 	const char *help;
 	unsigned int groups;
+	const char *takes;
 };
 
 static const struct info info[OPTIONS] = {
@@ -47,7 +49,7 @@ static const struct info info[OPTIONS] = {
 			  CW_OPTIONS_GLOBAL },
 	[OPT_COMPLETION] = { "completion", 0, NULL, NULL, CW_OPTIONS_GLOBAL },
 	[OPT_PORT] = { "port", 0, "P[-P]", "service port, or a range",
-		       CW_OPTIONS_FILTER },
+		       CW_OPTIONS_FILTER, "P[-P]; in and out are for --dir" },
 	[OPT_DIR] = { "dir", 0, "in|out",
 		      "in: a service of this host; out: it is the client",
 		      CW_OPTIONS_FILTER },
@@ -59,9 +61,10 @@ static const struct info info[OPTIONS] = {
 			"unaccepted, sending, unread, unnoticed or held",
 			CW_OPTIONS_FILTER },
 	[OPT_OLDER_THAN] = { "older-than", 0, "T",
-			     "in CLOSE_WAIT for at least T", CW_OPTIONS_FILTER },
+			     "in CLOSE_WAIT for at least T", CW_OPTIONS_FILTER,
+			     "a time: " CW_TIMES },
 	[OPT_IDLE] = { "idle", 0, "T", "without progress for at least T",
-		       CW_OPTIONS_FILTER },
+		       CW_OPTIONS_FILTER, "a time: " CW_TIMES },
 	[OPT_UID] = { "uid", 0, "N|NAME", "owner", CW_OPTIONS_FILTER },
 	[OPT_PID] = { "pid", 0, "N", "open in this process",
 		      CW_OPTIONS_FILTER },
@@ -307,6 +310,7 @@ int cw_options_read(const struct cw_words *words, const char *command,
 			return cw_fail(err, CW_USAGE,
 				       "'%s' is not right for --%s, which takes %s",
 				       words->value[i], info[i].name,
+				       info[option].takes ? info[option].takes :
 				       info[option].arg);
 	}
 	if (opt->netns && opt->all_netns)

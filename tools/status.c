@@ -184,7 +184,7 @@ static void print_service(struct cw_out *out, const struct status *all,
 	unsigned int i;
 
 	cw_hint_port(&hint, port);
-	cw_hint_next(&next, port, place->ns);
+	cw_hint_next(&next, port, place->sockets.list + port->first, place->ns);
 	cw_out_object(out, NULL);
 	cw_out_str(out, "dir", cw_dir_name(v[PORT(DIR)]), text ? "{} " : NULL);
 	cw_out_u64(out, "port", v[PORT(PORT)], text ? "{}" : NULL);

@@ -71,6 +71,16 @@ void cw_text_safe(struct cw_buf *to, const char *text)
 	}
 }
 
+static void put_escape(struct cw_buf *to, uint32_t code)
+{
+	if (code >= 0x10000) {	/* a surrogate pair, RFC 8259, 7 */
+		code -= 0x10000;
+		cw_buf_printf(to, "\\u%04x", 0xd800 | code >> 10);
+		code = 0xdc00 | (code & 0x3ff);
+	}
+	cw_buf_printf(to, "\\u%04x", code);
+}
+
 /**
  * cw_text_json() - write a JSON string, with its quotes
  * @to: where to
@@ -91,7 +101,7 @@ void cw_text_json(struct cw_buf *to, const char *text)
 		} else if (code == '"' || code == '\\') {
 			cw_buf_printf(to, "\\%c", (char)code);
 		} else if (unsafe(code)) {
-			cw_buf_printf(to, "\\u%04x", code);
+			put_escape(to, code);
 		} else {
 			cw_buf_add(to, at, len);
 		}

@@ -38,8 +38,8 @@ static int read_change(struct cw *cw, struct change *change)
 		return cw_fail(&cw->err, CW_USAGE, "'default' needs --port");
 	if (!cw_value_time(word, &seconds) || seconds > CW_TIMEOUT_MAX)
 		return cw_fail(&cw->err, CW_USAGE,
-			       "'%s' is not a timeout: seconds up to %u, or off",
-			       word, CW_TIMEOUT_MAX);
+			       "'%s' is not a timeout: off, or a time (" CW_TIMES ") up to %ud",
+			       word, CW_TIMEOUT_MAX / 86400);
 	change->timeout = seconds;
 	return CW_DONE;
 }

@@ -39,7 +39,7 @@ bool cw_value_number(const char *text, uint64_t max, uint64_t *value)
 }
 
 /**
- * cw_value_time() - a time: 90, 90s, 10m, 2h, 1d
+ * cw_value_time() - a time, such as CW_TIMES
  * @text: what was typed
  * @seconds: gets it
  */

@@ -28,6 +28,8 @@ struct cw_range {
 	uint16_t last;
 };
 
+#define CW_TIMES "90, 90s, 10m, 2h, 1d"	/* what cw_value_time() takes */
+
 bool cw_value_number(const char *text, uint64_t max, uint64_t *number);
 bool cw_value_time(const char *text, uint64_t *seconds);
 bool cw_value_ports(const char *text, struct cw_range *range);

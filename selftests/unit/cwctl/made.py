@@ -6,7 +6,8 @@ missing), version.nl (another version of the family), malformed.nl, cut.nl (a me
 without its end), extack.nl (a refusal in words), turn.nl (two of these, then the
 answer), unloaded.nl (the module goes during a reap); and pid.nl, of what was
 recorded in pieces (the ports of a process: its sockets, then the ports), and young.nl,
-inexact.nl and old.nl (the status with one of 25 sockets left). Run it here."""
+inexact.nl and old.nl (the status with one of 25 sockets left), and mixed.nl (with
+three that are young, and one of another class that is not). Run it here."""
 import struct
 
 FAMILY, CTRL, ERROR, DONE = 32, 16, 2, 3
@@ -70,11 +71,20 @@ save("unloaded", FOUND, ACK, genl(REAP, number(9, U32, 9), number(10, U32, 5),
                                   number(13, U32, 108)), ACK)
 save("pid", FOUND, ACK, SOME, END, *list(load("ports"))[2:])
 STATS, STATS_ACK = list(load("status"))[2:4]
+
+
+def socket(age, exact, cls, cookie=0):
+    return attr(SOCKET, b"".join((
+        number(2, U8, 0), *ADDRESS[1:], attr(5, bytes((10, 0, 0, 2))), number(6, U16, 81),
+        number(7, U64, age), number(8, U8, exact), number(9, U64, age), number(10, U8, cls),
+        number(15, U64, cookie) if cookie else b"")))
+
+
 ADOPTED = number(5, U64, 0)
 assert STATS.count(ADOPTED) == 1
 for name, age, exact in (("young", 5000, 1), ("inexact", 5000, 0), ("old", 60000, 1)):
-    save(name, FOUND, ACK, STATS.replace(ADOPTED, number(5, U64, 16)), STATS_ACK, genl(
-        SOCKETS_GET, attr(SOCKET, b"".join((
-            number(2, U8, 0), *ADDRESS[1:], attr(5, bytes((10, 0, 0, 2))), number(6, U16, 81),
-            number(7, U64, age), number(8, U8, exact), number(9, U64, age),
-            number(10, U8, 4))))), END)
+    save(name, FOUND, ACK, STATS.replace(ADOPTED, number(5, U64, 16)), STATS_ACK,
+         genl(SOCKETS_GET, socket(age, exact, 4)), END)
+save("mixed", FOUND, ACK, STATS, STATS_ACK, b"".join(
+    genl(SOCKETS_GET, socket(*values))
+    for values in ((1500, 1, 4, 1), (1500, 1, 4, 2), (1500, 1, 4, 3), (7680000, 1, 2, 4))), END)
