@@ -13,13 +13,14 @@
 #include "value.h"
 
 /*
- * A socket that is looked for; owner 0: none found so far.  Unless @unseen is 0
- * there may be more owners than were found.
+ * A socket that is looked for; owner 0: none found so far.  @latest: that was
+ * found; the next one mostly stands behind it.  Unless @unseen is 0 there may be
+ * more owners than were found.
  */
 struct wanted {
 	uint64_t inode;
 	uint32_t first;
-	uint32_t last;
+	uint32_t latest;
 	uint32_t unseen;
 };
 
@@ -164,23 +165,25 @@ static int compare_owner(const struct cw_owners *owners, uint32_t owner,
 	return o->fd < fd ? -1 : o->fd > fd;
 }
 
-/* Into a socket's list, by process and descriptor; mostly that is its end. */
+/* Into a socket's list, by process and descriptor. */
 static void add_owner(struct cw_owners *owners, struct wanted *wanted,
 		      struct candidate *who, uint32_t fd)
 {
 	uint32_t before = 0, after = wanted->first, new;
 
-	if (wanted->last &&
-	    compare_owner(owners, wanted->last, who->pid, fd) < 0) {
-		before = wanted->last;
-		after = 0;
+	if (wanted->latest &&
+	    compare_owner(owners, wanted->latest, who->pid, fd) < 0) {
+		before = wanted->latest;
+		after = owners->owners[before].next;
 	}
 	while (after && compare_owner(owners, after, who->pid, fd) < 0) {
 		before = after;
 		after = owners->owners[after].next;
 	}
-	if (after && !compare_owner(owners, after, who->pid, fd))
+	if (after && !compare_owner(owners, after, who->pid, fd)) {
+		wanted->latest = after;
 		return;		/* a search has found it before */
+	}
 
 	if (!who->process)
 		who->process = read_process(owners, who->pid);
@@ -195,8 +198,7 @@ static void add_owner(struct cw_owners *owners, struct wanted *wanted,
 		owners->owners[before].next = new;
 	else
 		wanted->first = new;
-	if (!after)
-		wanted->last = new;
+	wanted->latest = new;
 	if (wanted->unseen && !--wanted->unseen)
 		owners->open--;
 }
