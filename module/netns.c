@@ -4,6 +4,7 @@
 #include <linux/rculist.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include <net/sock.h>
 
 #include "main.h"
 #include "netns.h"
@@ -25,6 +26,30 @@ static atomic_t net_count = ATOMIC_INIT(0);
 struct cw_net *cw_net(const struct net *net)
 {
 	return net_generic(net, net_id);
+}
+
+/**
+ * cw_net_of() - the module's part of a socket's namespace
+ * @sk: a full socket
+ *
+ * A socket of the kernel may hold no reference on its namespace, and some outlive
+ * it (9p over TCP): then not even sock_net() may be looked into.
+ *
+ * Context: any; the caller is in an RCU reader, be it by having interrupts off.
+ *
+ * Return: the part, which stays as long as the caller is; NULL if the namespace
+ * is not there yet, or not any more.
+ */
+struct cw_net *cw_net_of(const struct sock *sk)
+{
+	const struct net *net;
+
+	if (likely(sk->sk_net_refcnt))
+		return cw_net(sock_net(sk));
+	for_each_net_rcu(net)
+		if (net_eq(net, sock_net(sk)))
+			return cw_net(net);
+	return NULL;
 }
 
 /**
@@ -114,11 +139,12 @@ no_sysctl:
  * cw_proc_exit() and cw_sysctl_exit() wait for those who are in a file, and
  * close /proc files that stay open, cursors included.  A netlink socket keeps its
  * namespace, and at unload the family is gone and no dump is left, so no request
- * comes, and the last one is waited for.  The probe can come for a
- * kernel socket as long as the namespace's memory is there, and after
- * cw_tracker_net_close() it turns round at once, without waking the sweeper.
- * The sweeper is waited for next; then nothing but our own hands touches the
- * lists, and they are emptied.
+ * comes, and the last one is waited for.  No entry comes any more, and so nobody
+ * wakes the sweeper: a user's socket keeps its namespace, for one of the kernel
+ * the namespace is not found any more (cw_net_of(); the kernel waits for RCU
+ * readers before it calls us), and at unload neither probe nor walk is there.
+ * Entries still go: a kernel socket can be closed at any time.  The sweeper is
+ * waited for next; then the lists are emptied, under the shards' locks.
  */
 static void __net_exit net_exit(struct net *net)
 {
@@ -128,7 +154,6 @@ static void __net_exit net_exit(struct net *net)
 	cw_proc_exit(cn);
 	cw_sysctl_exit(cn);
 	cw_requests_exit(&cn->requests);
-	cw_tracker_net_close(cn);
 	cw_sweeper_exit(&cn->sweeper);
 	cw_tracker_net_exit(cn);
 	cw_history_exit(&cn->history);

@@ -26,8 +26,6 @@ struct cw_unfinished {
  * struct cw_net - a network namespace's share of the module
  * @net: the namespace; outlives this
  * @shard: the tracked sockets and their counters, see tracker.h for the locks
- * @dead: the namespace is going away: track nothing more. Written once, before
- *	every shard's lock is taken for the last time
  * @walks: how many walks covered this namespace
  * @policy: what to reap when, see policy.h
  * @policy_lock: serialises the writers of @policy
@@ -43,7 +41,6 @@ struct cw_unfinished {
 struct cw_net {
 	struct net *net;
 	struct cw_net_shard shard[CW_SHARDS];
-	bool dead;
 	atomic64_t walks;
 	struct cw_policy __rcu *policy;
 	struct mutex policy_lock;	/* writers of policy */
@@ -58,6 +55,7 @@ struct cw_net {
 };
 
 struct cw_net *cw_net(const struct net *net);
+struct cw_net *cw_net_of(const struct sock *sk);
 struct cw_net *cw_netns_next(struct cw_net *cn);
 unsigned int cw_netns_count(void);
 int cw_netns_init(void);

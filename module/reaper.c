@@ -236,19 +236,13 @@ struct sweep {
 	struct cw_snap snap[CW_BATCH];
 };
 
-/*
- * Is it stuck?  As long as its direction is not known, the shortest timeout of
- * all may apply.
- */
+/* Is it stuck?  Its direction is decided. */
 static bool sweep_is_stuck(const struct cw_snap *snap,
 			   const struct cw_policy *policy)
 {
-	u64 timeout = policy->shortest;
+	u64 timeout = cw_policy_timeout(policy, cw_snap_decided_dir(snap),
+					cw_snap_service_port(snap));
 
-	if (snap->flags & CW_F_DIR)
-		timeout = cw_policy_timeout(policy,
-					    cw_snap_decided_dir(snap),
-					    cw_snap_service_port(snap));
 	return timeout && snap->idle >= timeout * NSEC_PER_SEC;
 }
 
@@ -285,7 +279,11 @@ static bool sweep_want_reap(const struct cw_snap *snap, void *arg)
 	       sweep_action(arg, &rate) == CW_ACTION_REAP;
 }
 
-/* Is there anything to do but to count it, or not even that, once more? */
+/*
+ * Is there anything to do but to count it, or not even that, once more?  The
+ * direction is decided long before the timeout: a listener that is closed in
+ * between must not take the rules of its port away from its connections.
+ */
 static bool sweep_want(const struct cw_snap *snap, void *arg)
 {
 	enum cw_stat once = CW_STAT_OBSERVED;
@@ -293,7 +291,7 @@ static bool sweep_want(const struct cw_snap *snap, void *arg)
 	struct sweep *sw = arg;
 	u32 rate;
 
-	if (unlikely(snap->stale))
+	if (unlikely(snap->stale || !(snap->flags & CW_F_DIR)))
 		return true;
 	if (!sweep_want_stuck(snap, sw->cn))
 		return false;
@@ -301,7 +299,7 @@ static bool sweep_want(const struct cw_snap *snap, void *arg)
 	if (verdict != CW_VERDICT_REAP) {
 		once = verdict_stat(verdict);
 	} else if (sweep_action(sw->cn, &rate) == CW_ACTION_REAP) {
-		if (!sw->spent || !(snap->flags & CW_F_DIR))
+		if (!sw->spent)
 			return true;
 		sw->deferred++;
 		return false;

@@ -427,12 +427,30 @@ bool cw_tracker_fill(void)
 
 /* ---- entries ----------------------------------------------------------- */
 
-/* The time is read after the marks, lest a spell be taken for stuck too early. */
+/* Has it been accepted since the last look? */
+static bool entry_accepted(struct cw_entry *e)
+{
+	if (unlikely(!READ_ONCE(e->node.sk->sk_socket))) {
+		e->flags |= CW_F_WAITED;
+		return false;
+	}
+	if (likely(!(e->flags & CW_F_WAITED)))
+		return false;
+	e->flags &= ~CW_F_WAITED;
+	return true;
+}
+
+/*
+ * Who has waited in a listener's queue for longer than the timeout is not stuck
+ * before the application has had as long with it.  The time is read after the
+ * marks, lest a spell be taken for stuck too early.
+ */
 static void entry_sample(struct cw_entry *e)
 {
 	struct cw_marks marks = cw_marks_read(e->node.sk);
 
-	if (likely(!memcmp(&marks, &e->marks, sizeof(marks))))
+	if (likely(!entry_accepted(e) &&
+		   !memcmp(&marks, &e->marks, sizeof(marks))))
 		return;
 	e->marks = marks;
 	e->progress = ktime_get_ns();
@@ -562,15 +580,16 @@ static void entry_put(struct sock *sk, u16 lport, u64 age, int state)
  */
 void cw_track_enter(struct sock *sk)
 {
-	struct cw_net *cn = cw_net(sock_net(sk));
 	struct hlist_head *chain = chain_of(sk);
 	struct cw_shard *sh = shard_of_chain(chain);
 	u64 now = ktime_get_ns();
 	unsigned long flags;
+	struct cw_net *cn;
 	bool added = false;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	if (likely(!READ_ONCE(cn->dead) && !chain_find(chain, sk))) {
+	cn = cw_net_of(sk);
+	if (likely(cn && !chain_find(chain, sk))) {
 		added = entry_add(chain, cn, sk, now, 0, true);
 		if (likely(added))
 			shard_of(cn, sh)->stat[CW_STAT_ENTERED]++;
@@ -646,19 +665,21 @@ bool cw_tracked(const struct sock *sk)
  *
  * Context: process context with softirqs off.
  *
- * Return: false if there was no room; the socket was there already: true.
+ * Return: false if there was no room; true also if the socket was there already,
+ * or its namespace is not there any more.
  */
 bool cw_track_adopt(struct sock *sk)
 {
-	struct cw_net *cn = cw_net(sock_net(sk));
 	struct hlist_head *chain = chain_of(sk);
 	struct cw_shard *sh = shard_of_chain(chain);
 	u64 now = ktime_get_ns(), age = cw_sock_known_age(sk);
 	bool ok = true, added = false;
 	unsigned long flags;
+	struct cw_net *cn;
 
 	raw_spin_lock_irqsave(&sh->lock, flags);
-	if (!READ_ONCE(cn->dead) && !chain_find(chain, sk)) {
+	cn = cw_net_of(sk);
+	if (cn && !chain_find(chain, sk)) {
 		added = entry_add(chain, cn, sk, now, age, false);
 		if (added)
 			shard_of(cn, sh)->stat[CW_STAT_ADOPTED]++;
@@ -1230,23 +1251,8 @@ static unsigned int net_drain(struct cw_net *cn, struct cw_shard *sh,
 }
 
 /**
- * cw_tracker_net_close() - take no more sockets of a namespace
- * @cn: the namespace
- *
- * Entries are added, and the sweeper woken, under a shard's lock after a look at
- * @dead, so neither happens any more when this returns.
- *
- * Context: process context.
- */
-void cw_tracker_net_close(struct cw_net *cn)
-{
-	WRITE_ONCE(cn->dead, true);
-	shards_pass();
-}
-
-/**
  * cw_tracker_net_exit() - let go of a namespace's sockets
- * @cn: the namespace, closed; no iterator is in it
+ * @cn: the namespace; no iterator is in it, and no entry comes any more
  *
  * Context: process context, may sleep.
  */

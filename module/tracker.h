@@ -78,7 +78,8 @@ struct cw_net_shard {
 #define CW_F_EXACT	BIT(0)	/* the transition was seen */
 #define CW_F_DIR	BIT(1)	/* the direction has been decided */
 #define CW_F_OUT	BIT(2)	/* and is out */
-#define CW_F_ONCE(stat)	BIT(3 + (stat) - CW_STAT_OBSERVED)	/* was counted */
+#define CW_F_WAITED	BIT(3)	/* nobody had accepted it at the last look */
+#define CW_F_ONCE(stat)	BIT(4 + (stat) - CW_STAT_OBSERVED)	/* was counted */
 
 /**
  * struct cw_marks - by these progress is noticed
@@ -186,7 +187,6 @@ void cw_tracker_close(void);
 void cw_tracker_stop(void);
 void cw_tracker_exit(void);
 void cw_tracker_net_init(struct cw_net *cn);
-void cw_tracker_net_close(struct cw_net *cn);
 void cw_tracker_net_exit(struct cw_net *cn);
 bool cw_tracker_fill(void);
 void cw_tracker_walk_begins(void);

@@ -387,6 +387,20 @@ class Rules(Case):
         self.pass_time(spell.after + latest(2) + 0.5)
         self.assert_alive(spell)
 
+    def test_listener_closed(self):
+        """Its connections keep the rule of its port, which has to be known before."""
+        lsn = self.listener()
+        cw.put("port_timeouts", f"{lsn.getsockname()[1]}=0")
+        cw.put("timeout", 3)
+        first = self.spell()
+        self.pass_time(first.after + 1.5)
+        exempt = self.spell(lsn=lsn)
+        self.assert_reaped(first, 3)    # the reaper has been here since
+        lsn.close()
+        self.assert_reaped(self.spell(), 3)
+        self.assertFalse(net.aborted(exempt.app, 0))
+        self.assertEqual(cw.find(exempt.app)["dir"], "in")
+
 
 class Observe(Case):
     def test_counts_once_and_touches_nothing(self):
@@ -557,6 +571,19 @@ class Skipped(Case):
         # now that it has an owner it is like any other
         cw.put("timeout", 1)
         self.assertTrue(net.aborted(app, latest(1) + cw.SLACK))
+        self.assert_stats(reaped_timeout=2, skipped_unaccepted=1)
+
+    def test_accepted_at_last(self):
+        """It waited for longer than the timeout; the application has as long with it."""
+        cw.put("timeout", 2)
+        lsn = self.listener()
+        waiting = self.keep(net.connection(lsn, accept=False))
+        waiting.peer_ends(b"question")
+        self.assert_reaped(self.spell(), 2)     # one that came later
+        accepted = time.monotonic()
+        waiting.app = self.keep(lsn.accept()[0])
+        self.assertTrue(net.aborted(waiting.app, latest(2) + cw.SLACK))
+        self.assertGreaterEqual(time.monotonic(), accepted + 2)
         self.assert_stats(reaped_timeout=2, skipped_unaccepted=1)
 
     def test_unaccepted_and_listener_closed(self):
