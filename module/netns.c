@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the module keeps for each network namespace. */
 #include <linux/atomic.h>
+#include <linux/hashtable.h>
 #include <linux/rculist.h>
+#include <linux/spinlock.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
@@ -14,6 +16,8 @@
 
 static unsigned int net_id __read_mostly;
 static atomic_t net_count = ATOMIC_INIT(0);
+static DEFINE_HASHTABLE(nets, 8);	/* struct cw_net by the namespace's address */
+static DEFINE_SPINLOCK(nets_lock);	/* who changes nets */
 
 /**
  * cw_net() - the module's part of a namespace
@@ -33,22 +37,24 @@ struct cw_net *cw_net(const struct net *net)
  * @sk: a full socket
  *
  * A socket of the kernel may hold no reference on its namespace, and some outlive
- * it (9p over TCP): then not even sock_net() may be looked into.
+ * it (9p over TCP): then not even sock_net() may be looked into, and it is only
+ * looked up.
  *
  * Context: any; the caller is in an RCU reader, be it by having interrupts off.
  *
- * Return: the part, which stays as long as the caller is; NULL if the namespace
- * is not there yet, or not any more.
+ * Return: the part, which stays as long as the caller is in there; NULL if the
+ * namespace is not there any more.
  */
 struct cw_net *cw_net_of(const struct sock *sk)
 {
-	const struct net *net;
+	const struct net *net = sock_net(sk);
+	struct cw_net *cn;
 
 	if (likely(sk->sk_net_refcnt))
-		return cw_net(sock_net(sk));
-	for_each_net_rcu(net)
-		if (net_eq(net, sock_net(sk)))
-			return cw_net(net);
+		return cw_net(net);
+	hash_for_each_possible_rcu(nets, cn, node, (unsigned long)net)
+		if (cn->net == net)
+			return cn;
 	return NULL;
 }
 
@@ -121,7 +127,10 @@ static int __net_init net_init(struct net *net)
 	if (err)
 		goto no_proc;
 	atomic_inc(&net_count);
-	return 0;
+	spin_lock(&nets_lock);
+	hash_add_rcu(nets, &cn->node, (unsigned long)net);
+	spin_unlock(&nets_lock);
+	return 0;		/* from here on only net_pre_exit() takes it out */
 
 no_proc:
 	cw_sysctl_exit(cn);
@@ -130,6 +139,16 @@ no_sysctl:
 	cw_history_exit(&cn->history);
 	cw_policy_exit(cn);
 	return err;
+}
+
+/* The kernel waits for RCU readers before it goes on to net_exit(). */
+static void __net_exit net_pre_exit(struct net *net)
+{
+	struct cw_net *cn = cw_net(net);
+
+	spin_lock(&nets_lock);
+	hash_del_rcu(&cn->node);
+	spin_unlock(&nets_lock);
 }
 
 /*
@@ -141,8 +160,8 @@ no_sysctl:
  * namespace, and at unload the family is gone and no dump is left, so no request
  * comes, and the last one is waited for.  No entry comes any more, and so nobody
  * wakes the sweeper: a user's socket keeps its namespace, for one of the kernel
- * the namespace is not found any more (cw_net_of(); the kernel waits for RCU
- * readers before it calls us), and at unload neither probe nor walk is there.
+ * the namespace is not found any more since net_pre_exit(), and at unload neither
+ * probe nor walk is there.
  * Entries still go: a kernel socket can be closed at any time.  The sweeper is
  * waited for next; then the lists are emptied, under the shards' locks.
  */
@@ -162,6 +181,7 @@ static void __net_exit net_exit(struct net *net)
 
 static struct pernet_operations net_ops = {
 	.init = net_init,
+	.pre_exit = net_pre_exit,
 	.exit = net_exit,
 	.id = &net_id,
 	.size = sizeof(struct cw_net),

@@ -3,6 +3,7 @@
 #ifndef CW_NETNS_H
 #define CW_NETNS_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
@@ -25,6 +26,7 @@ struct cw_unfinished {
 /**
  * struct cw_net - a network namespace's share of the module
  * @net: the namespace; outlives this
+ * @node: place in the hash table of all namespaces
  * @shard: the tracked sockets and their counters, see tracker.h for the locks
  * @walks: how many walks covered this namespace
  * @policy: what to reap when, see policy.h
@@ -40,6 +42,7 @@ struct cw_unfinished {
  */
 struct cw_net {
 	struct net *net;
+	struct hlist_node node;
 	struct cw_net_shard shard[CW_SHARDS];
 	atomic64_t walks;
 	struct cw_policy __rcu *policy;
