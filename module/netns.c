@@ -99,6 +99,7 @@ struct cw_net *cw_netns_next(struct cw_net *cn)
 	rcu_read_unlock();
 	if (before)
 		put_net(before);
+	cond_resched();
 	return cn;
 }
 

@@ -119,6 +119,25 @@ int cw_rules_parse(const char *text, size_t len, struct cw_rule *rules)
 }
 
 /**
+ * cw_rules_begun() - can a text that breaks off become port rules?
+ * @text: need not end in NUL
+ * @len: its length in bytes
+ * @rules: room for CW_RULES_MAX rules, to work in
+ *
+ * Return: whether all before the last separator is rules, and what is behind it
+ * no longer than one.
+ */
+bool cw_rules_begun(const char *text, size_t len, struct cw_rule *rules)
+{
+	size_t whole = len;
+
+	while (whole && !text_is_separator(text[whole - 1]))
+		whole--;
+	return len - whole < CW_RULE_TEXT &&
+	       cw_rules_parse(text, whole, rules) >= 0;
+}
+
+/**
  * cw_rules_format() - write port rules in canonical form
  * @rules: sorted rules
  * @n: how many

@@ -12,8 +12,9 @@
 #define CW_RULES_MAX	128
 #define CW_TIMEOUT_MAX	31536000U	/* seconds: a year */
 
-/* Longest rule in text: "out:65535-65535=31536000,". */
-#define CW_RULES_TEXT	(CW_RULES_MAX * 26)
+/* Longest rule in text: "out:65535-65535=31536000," */
+#define CW_RULE_TEXT	25
+#define CW_RULES_TEXT	(CW_RULES_MAX * CW_RULE_TEXT + 1)	/* and NUL */
 
 enum cw_dir {
 	CW_DIR_IN,
@@ -41,6 +42,7 @@ static inline const char *cw_dir_name(enum cw_dir dir)
 }
 
 int cw_rules_parse(const char *text, size_t len, struct cw_rule *rules);
+bool cw_rules_begun(const char *text, size_t len, struct cw_rule *rules);
 size_t cw_rules_format(const struct cw_rule *rules, unsigned int n, char *buf,
 		       size_t size);
 const struct cw_rule *cw_rules_find(const struct cw_rule *rules, unsigned int n,

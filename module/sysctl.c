@@ -28,6 +28,7 @@ typedef size_t (*sysctl_show_fn)(const struct cw_policy *p, char *buf,
 typedef int (*sysctl_store_fn)(struct cw_net *cn, char *text);
 
 static int store_rules(struct cw_net *cn, char *text);
+static int rules_begun(const char *text, size_t len);
 
 static int sysctl_read(struct cw_net *cn, sysctl_show_fn show, void *buffer,
 		       size_t *lenp, loff_t *ppos)
@@ -57,17 +58,18 @@ static void sysctl_forget(struct cw_unfinished *kept)
  * The shell's echo and stdio write no more than the file's block size at a
  * time, 1024 bytes, and a long set of rules must not come into force, or be
  * refused, by halves.  So a text that fills its last block, and does not end
- * with a line, is kept until its writer brings the rest.  Return: whether it is
- * kept.
+ * with a line, is kept until its writer brings the rest.
  */
-static bool sysctl_keep(struct cw_unfinished *kept, char *text, size_t len)
+static bool sysctl_breaks_off(const char *text, size_t len)
 {
-	if (len % SYSCTL_BLOCK || text[len - 1] == '\n')
-		return false;
+	return len % SYSCTL_BLOCK == 0 && text[len - 1] != '\n';
+}
+
+static void sysctl_keep(struct cw_unfinished *kept, char *text, size_t len)
+{
 	kept->text = text;
 	kept->len = len;
 	kept->writer = task_tgid_nr(current);
-	return true;
 }
 
 /* What was kept and @buffer behind it.  Return: NULL if memory is short. */
@@ -108,11 +110,18 @@ static int sysctl_take(struct cw_net *cn, sysctl_store_fn store,
 	if (!text)
 		return -ENOMEM;
 	len += pos;
-	if (kept != &none && sysctl_keep(kept, text, len))
-		return 0;
-	if (!text[len - 1])		/* written with its NUL */
-		len--;
-	err = memchr(text, '\0', len) ? -EINVAL : store(cn, strim(text));
+	if (kept != &none && sysctl_breaks_off(text, len)) {
+		err = rules_begun(text, len);
+		if (!err) {
+			sysctl_keep(kept, text, len);
+			return 0;
+		}
+	} else {
+		if (!text[len - 1])		/* written with its NUL */
+			len--;
+		err = memchr(text, '\0', len) ? -EINVAL :
+						 store(cn, strim(text));
+	}
 	kfree(text);
 	return err;
 }
@@ -184,12 +193,30 @@ static size_t show_rules(const struct cw_policy *p, char *buf, size_t size)
 	return cw_rules_format(p->rules, p->nrules, buf, size);
 }
 
+static struct cw_rule *rules_alloc(void)
+{
+	return kmalloc_array(CW_RULES_MAX, sizeof(struct cw_rule),
+			     GFP_KERNEL_ACCOUNT);
+}
+
+/* What is wrong already is refused, not kept. */
+static int rules_begun(const char *text, size_t len)
+{
+	struct cw_rule *rules = rules_alloc();
+	bool begun;
+
+	if (!rules)
+		return -ENOMEM;
+	begun = cw_rules_begun(text, len, rules);
+	kfree(rules);
+	return begun ? 0 : -EINVAL;
+}
+
 static int store_rules(struct cw_net *cn, char *text)
 {
-	struct cw_rule *rules;
+	struct cw_rule *rules = rules_alloc();
 	int n;
 
-	rules = kmalloc_array(CW_RULES_MAX, sizeof(*rules), GFP_KERNEL_ACCOUNT);
 	if (!rules)
 		return -ENOMEM;
 	n = cw_rules_parse(text, strlen(text), rules);

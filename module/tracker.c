@@ -1127,6 +1127,7 @@ static void evict(struct work_struct *work)
 
 	while ((cn = cw_netns_next(cn)))
 		net_evict(cn);
+	cw_walk_soon();
 }
 
 /* ---- coming and going -------------------------------------------------- */

@@ -6,6 +6,7 @@
  * transitions were missed, and every CW_WALK_PERIOD where there are no events.
  */
 #include <linux/jiffies.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
@@ -23,7 +24,10 @@
 #define WALK_DELAY_MAX	(64UL * HZ)	/* but never later than a periodic walk */
 
 static void walk_work_fn(struct work_struct *work);
+static void walk_soon_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(walk_work, walk_work_fn);
+static DECLARE_DELAYED_WORK(walk_soon, walk_soon_fn);
+static DEFINE_MUTEX(walk_mutex);	/* one can be asked for during the first */
 static unsigned long walk_delay = WALK_DELAY_MIN;
 static bool walk_periodic;
 static bool walk_stopped = true;
@@ -155,6 +159,7 @@ static void walk_all(struct walk *w)
 	struct inet_hashinfo *common = cw_hashinfo(&init_net);
 	struct cw_net *cn = NULL;
 
+	mutex_lock(&walk_mutex);
 	cw_tracker_walk_begins();
 	walk_table(w, common);
 	while ((cn = cw_netns_next(cn))) {
@@ -164,6 +169,7 @@ static void walk_all(struct walk *w)
 		atomic64_inc(&cn->walks);
 	}
 	cw_tracker_walk_ends();
+	mutex_unlock(&walk_mutex);
 }
 
 static void walk_queue(unsigned long delay)
@@ -206,6 +212,25 @@ void cw_walk_request(void)
 	walk_queue(READ_ONCE(walk_delay));
 }
 
+static void walk_soon_fn(struct work_struct *work)
+{
+	if (!READ_ONCE(walk_stopped))
+		mod_delayed_work(cw_wq, &walk_work, 0);
+}
+
+/**
+ * cw_walk_soon() - there is room for somebody who was left out
+ *
+ * However long the walks were in vain for others, the next one is not.
+ *
+ * Context: process context.
+ */
+void cw_walk_soon(void)
+{
+	if (!READ_ONCE(walk_stopped))
+		queue_delayed_work(cw_wq, &walk_soon, WALK_DELAY_MIN);
+}
+
 /**
  * cw_walk_start() - walk now, and again in a few seconds
  * @periodic: and again and again
@@ -233,5 +258,6 @@ void cw_walk_start(bool periodic)
 void cw_walk_stop(void)
 {
 	WRITE_ONCE(walk_stopped, true);
+	cancel_delayed_work_sync(&walk_soon);
 	cancel_delayed_work_sync(&walk_work);
 }

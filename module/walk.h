@@ -8,5 +8,6 @@
 void cw_walk_start(bool periodic);
 void cw_walk_stop(void);
 void cw_walk_request(void);
+void cw_walk_soon(void);
 
 #endif /* CW_WALK_H */

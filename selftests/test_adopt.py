@@ -236,6 +236,20 @@ class Full(Case):
             spells = self.bulk(4)
             wait_until(lambda: cw.stats()["sockets"] == len(spells), "its share", 60)
 
+    def test_fair_share_soon(self):
+        """Walks that were in vain for one namespace are no reason for another to wait."""
+        self.module(max_tracked=32)
+        apps = self.bulk(60)
+        for vain in (1, 2, 3, 4):    # each is twice as long after the one before
+            walks = cw.stats()["walks"]
+            known = {r["cookie"] for r in cw.sockets()}
+            next(app for app in apps if net.cookie(app) in known).close()
+            apps = [app for app in apps if app.fileno() != -1]
+            wait_until(lambda: cw.stats()["walks"] > walks, f"walk {vain}", 60)
+        with self.netns():
+            spells = self.bulk(4)
+            wait_until(lambda: cw.stats()["sockets"] == len(spells), "its share", 6)
+
     def test_readers_keep_nothing(self):
         """Readers that wait at the end of a list do not keep its sockets tracked."""
         apps = self.of_one_list(BATCH)

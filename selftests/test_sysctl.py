@@ -221,6 +221,17 @@ class Rules(Case):
         cw.put("port_timeouts", "81=6")     # the part that was kept is forgotten
         self.assertEqual(self.separated(), "81=6")
 
+    def test_bad_at_once(self):
+        """What fills its blocks waits for the rest; what no rest can mend does not."""
+        cw.put("port_timeouts", "80=5")
+        too_many = b",".join(b"%d=1" % (1 + i) for i in range(129)) + b" "
+        for bad in (b"x", b"80", b"90=5,80=x,", b"90=5,90=6,", too_many, b"\0", b"80=5\0"):
+            for size in (1024, 2048, 4096, 65536):
+                text = (bad * size)[:size]
+                with self.subTest(bad=bad[:20], size=size), open(RULES, "wb", buffering=0) as f:
+                    self.assert_refused(errno.EINVAL, f.write, text)
+                    self.assertEqual(self.separated(), "80=5")
+
     def test_in_parts_by_two(self):
         """What two processes write at the same time does not mix."""
         mine, theirs = (",".join(f"{first + i}=3600" for i in range(128))

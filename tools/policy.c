@@ -290,11 +290,12 @@ int cw_ephemeral_read(struct cw_range *range, struct cw_error *err)
 static void print_timeout(struct cw_out *out, uint32_t timeout,
 			  const char *template)
 {
-	char text[CW_AGE_TEXT];
+	char text[16];
 
-	cw_out_number(out, "timeout", timeout, timeout ?
-		      cw_text_age(timeout * 1000ULL, text, sizeof(text)) :
-		      "never", template);
+	/* not cw_text_age(): a setting is exact, and can be typed again */
+	snprintf(text, sizeof(text), "%us", timeout);
+	cw_out_number(out, "timeout", timeout, timeout ? text : "never",
+		      template);
 }
 
 /**

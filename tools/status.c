@@ -72,7 +72,8 @@ static void print_module(struct cw_out *out, const struct cw_stats *stats)
 	bool walk = stats->tracking == TCP_CLOSE_WAIT_TRACKING_WALK;
 
 	cw_out_object(out, "module");
-	cw_out_str(out, "version", stats->version, "module tcp_close_wait {}");
+	cw_out_str(out, "version", stats->version,
+		   "module tcp_close_wait {} is loaded");
 	cw_out_str(out, "tracking", cw_tracking_name(stats->tracking),
 		   walk ? ", tracking by {}: all ages are lower bounds" :
 			  ", tracking by {}");
@@ -114,10 +115,10 @@ static void print_numbers(struct cw_out *out, const struct place *place)
 	cw_out_u64(out, "sockets", n, n == 1 ? "{} socket is in CLOSE_WAIT" :
 		   n ? "{} sockets are in CLOSE_WAIT" : NULL);
 	cw_out_object(out, "ephemeral_ports");
-	cw_out_u64(out, "held", held, n ? ", holding {} of the " : NULL);
-	cw_out_u64(out, "size", size, n ? "{} ephemeral ports" : NULL);
-	cw_out_u64(out, "first", place->ephemeral.first, n ? " ({}-" : NULL);
-	cw_out_u64(out, "last", place->ephemeral.last, n ? "{})" : NULL);
+	cw_out_u64(out, "held", held, ", holding {} of the ");
+	cw_out_u64(out, "size", size, "{} ephemeral ports");
+	cw_out_u64(out, "first", place->ephemeral.first, " ({}-");
+	cw_out_u64(out, "last", place->ephemeral.last, "{})");
 	cw_out_object_end(out);
 	if (held > size / 2)
 		cw_out_text(out, ": more than half, new connections may soon fail");

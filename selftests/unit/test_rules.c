@@ -509,6 +509,28 @@ static void longest_text_fits(void)
 	free(text);
 }
 
+/* What can still become rules, and what cannot. */
+static void text_that_breaks_off(void)
+{
+	static const struct text bad[] = {
+		TEXT("x,"), TEXT("80=5,90,"), TEXT("80=5 80=6 "),
+		TEXT("80=5,0=1,70=5"), TEXT("80=5\0,"),
+		TEXT("xxxxxxxxxxxxxxxxxxxxxxxxx"),
+		TEXT("80=5,out:65535-65535=315360000"),
+	};
+	struct cw_rule rules[MODEL_MAX], room[CW_RULES_MAX];
+	const char *text = format(rules, longest_rules(rules));
+	size_t len = strlen(text), i;
+
+	for (i = 0; i <= len; i++)
+		ktap_check(cw_rules_begun(text, i, room), "%zu bytes", i);
+	ktap_check(cw_rules_begun("out:65535-65535=31536000", 24, room),
+		   "the longest rule");
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		ktap_check(!cw_rules_begun(bad[i].text, bad[i].len, room),
+			   "'%s'", ktap_quote(bad[i].text, bad[i].len));
+}
+
 /* Whatever the room: no byte too far, the end marked, the right length. */
 static void format_in_little_room(void)
 {
@@ -573,6 +595,7 @@ int main(void)
 		KTAP_TEST(find_is_table),
 		KTAP_TEST(count_limit),
 		KTAP_TEST(longest_text_fits),
+		KTAP_TEST(text_that_breaks_off),
 		KTAP_TEST(format_in_little_room),
 		KTAP_TEST(refused_keeps_old),
 	};
