@@ -32,7 +32,7 @@ static const struct command commands[] = {
 	{
 		"show", cw_show, NULL, "the table of ports, the worst first",
 		"A row for each port that this host serves (in) or is a client of (out). A \"+\"\n"
-		"behind OLDEST: the age is a lower bound, the module came later.\n\n"
+		"behind OLDEST: the age is a lower bound, the socket was found by a walk.\n\n"
 		"  cwctl                                all ports\n"
 		"  cwctl show --older-than 10m          only what is older\n"
 		"  cwctl -a show --class held           in every network namespace\n",
@@ -48,7 +48,8 @@ static const struct command commands[] = {
 		"reap", cw_reap, NULL, "reset connections, whatever the timeout",
 		"The peer gets a RST; the application sees ECONNABORTED. Its descriptors, and\n"
 		"data not yet read, stay until it closes them. Sockets that are not accepted,\n"
-		"belong to the kernel or to MPTCP, or are in use at that moment, are left alone.\n"
+		"belong to the kernel or to MPTCP, are under kTLS or in a sockmap, or are in use\n"
+		"at that moment, are left alone.\n"
 		"Exit status 3: none matched.\n\n"
 		"  cwctl reap --port 8080 --class held --idle 10m --dry-run\n"
 		"  cwctl reap --port 8080 --class held --idle 10m\n"
@@ -58,9 +59,9 @@ static const struct command commands[] = {
 		"timeout", cw_timeout, "[T|off|default]",
 		"show or set after how long stuck sockets are reaped",
 		"Without --port it is that of the namespace. With --port, \"off\" exempts the\n"
-		"ports from reaping, and \"default\" has them follow the namespace again. What\n"
-		"other rules say of other ports stays. What is reaped is reset; its descriptors,\n"
-		"and data not yet read, stay until the application closes them.\n\n"
+		"ports from reaping by timeout, and \"default\" has them follow the namespace\n"
+		"again. What other rules say of other ports stays. What is reaped is reset; its\n"
+		"descriptors, and data not yet read, stay until the application closes them.\n\n"
 		"  cwctl timeout                        show it\n"
 		"  cwctl timeout 15m                    for all ports without a rule\n"
 		"  cwctl timeout 10m --port 8000-8099   for ports of this host\n"

@@ -142,7 +142,7 @@ static void print_stats(struct cw_out *out, const struct place *place)
 	cw_out_str(out, "churn", churn.text, "{}");
 	cw_out_end_paragraph(out, 2);
 	if (stats->v[STATS(MISSED)])
-		cw_out_text(out, "%ju were missed for want of room: see max_tracked in %s.",
+		cw_out_text(out, "%ju were missed for want of room: see missed in %s.",
 			    (uintmax_t)stats->v[STATS(MISSED)],
 			    "tcp_close_wait(4)");
 	cw_out_end_paragraph(out, 2);
