@@ -64,13 +64,21 @@ deb:
 demo:
 	demo/demo
 
-# A version that DKMS has already is built anew, for each kernel that had it.
+# A version that DKMS has already is built anew, for each kernel that had it; where it
+# cannot be, for want of headers, the old one stays.
 define dkms_install
 	had=$$(dkms status $(NAME)/$(VERSION)) || exit; \
-	[ -z "$$had" ] || dkms remove $(NAME)/$(VERSION) --all || exit; \
 	status=0; \
 	for kernel in '$(KVER)' $$(echo "$$had" | \
 		sed -n 's/^.*, *\([^,]*\), *[^,:]*: *installed.*/\1/p' | grep -vxF '$(KVER)'); do \
+		if echo "$$had" | grep -qF ", $$kernel,"; then \
+			if ! [ -e "/lib/modules/$$kernel/build/Makefile" ]; then \
+				echo "no headers of $$kernel: its module stays the old one" >&2; \
+				status=1; \
+				continue; \
+			fi; \
+			dkms remove $(NAME)/$(VERSION) -k "$$kernel" || exit; \
+		fi; \
 		dkms install $(NAME)/$(VERSION) -k "$$kernel" || status=$$?; \
 	done; \
 	exit "$$status"

@@ -669,6 +669,21 @@ class Namespaces(InNamespaces):
             self.assertEqual(shlex.split(command)[:3],
                              ["cwctl", "-n", args[1] if args[1:] else self.name])
 
+    def test_no_namespaces(self):
+        """What else lies in /run/netns is passed over, and not waited for."""
+        there = self.inside(self.named())
+        names = [f"/run/netns/{self.name}-{kind}" for kind in ("fifo", "loop", "socket", "dir", "file")]
+        fifo, loop, sock, directory, file = names
+        self.addCleanup(subprocess.run, ["rm", "-rf", *names], check=True)
+        os.mkfifo(fifo)
+        os.symlink(loop, loop)
+        with socket.socket(socket.AF_UNIX) as unix:
+            unix.bind(sock)
+        os.mkdir(directory)
+        with open(file, "w", encoding="ascii"):
+            pass
+        self.assertEqual(self.cookies("-a"), [there.cookie])
+
     def test_host(self):
         names = [r["netns"] for r in self.json("-a", "timeout")["namespaces"]]
         self.assertEqual(names.count("host"), 1)
@@ -999,10 +1014,9 @@ class Monitor(InNamespaces):
         self.assertEqual(tool.stderr.read(), "cwctl: the module tcp_close_wait was unloaded\n")
 
     def test_closed_pipe(self):
+        """It ends when nobody reads it any more, not at the next event."""
         tool = self.monitor()
         tool.stdout.close()
-        self.spell("held")
-        self.reap("--all")
         self.assertEqual(tool.wait(10 * ktap.SLOW), FAILED)
         self.assertEqual(tool.stderr.read(), "")
 
@@ -1045,6 +1059,10 @@ class Errors(Case):
             self.assertEqual(done.returncode, FAILED, args)
             self.assertEqual(done.stderr,
                              "cwctl: cannot write the output: No space left on device\n")
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = run("reap", "--all", stdout=full)
+        self.assertEqual((done.returncode, done.stderr), (
+            FAILED, "cwctl: cannot write the output: No space left on device; 1 were reaped\n"))
 
     def test_closed_pipe(self):
         self.spell("held")

@@ -353,6 +353,8 @@ int cw_main(int argc, char **argv)
 		status = written ? written : status;
 	}
 	cw_out_drop(cw.out);
+	if (*cw.err.text && *cw.done.text)
+		cw_error_also(&cw.err, "; %s", cw.done.text);
 	if (*cw.err.text)
 		print_error(&cw, status);
 	cw_out_free(cw.out);

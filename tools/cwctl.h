@@ -19,6 +19,7 @@ struct cw {
 	struct cw_options opt;
 	struct cw_out *out;
 	struct cw_error err;
+	struct cw_error done;
 	struct cw_netnses netns;
 };
 

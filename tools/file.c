@@ -58,34 +58,31 @@ bool cw_file_is_dots(const char *name)
 }
 
 /**
- * cw_file_read() - a small file as text
+ * cw_file_read() - a small file as text, by one read(2)
  * @path: absolute
  * @buf: gets it, without a line's end at its end
  * @size: room in @buf; what does not fit is left out
+ *
+ * A sysctl formats its value anew for each read(2): two of them can give the
+ * parts of two values.
  *
  * Return: its length, or a negative errno.
  */
 int cw_file_read(const char *path, char *buf, size_t size)
 {
 	int fd = cw_file_open(path, O_RDONLY);
-	size_t len = 0;
-	ssize_t got;
+	ssize_t len;
 
 	if (fd < 0)
 		return fd;
 	do {
-		got = read(fd, buf + len, size - 1 - len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			int error = -errno;
-
-			close(fd);
-			return error;
-		}
-		len += got;
-	} while (got && len < size - 1);
+		len = read(fd, buf, size - 1);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		len = -errno;
 	close(fd);
+	if (len < 0)
+		return len;
 	if (len && buf[len - 1] == '\n')
 		len--;
 	buf[len] = '\0';

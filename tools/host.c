@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,6 +29,7 @@ const char *cw_host_root(void)
  */
 int cw_host_write(int fd, const void *data, size_t size)
 {
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
 	const char *at = data;
 
 	while (size) {
@@ -35,6 +37,10 @@ int cw_host_write(int fd, const void *data, size_t size)
 
 		if (done < 0 && errno == EINTR)
 			continue;
+		if (done < 0 && errno == EAGAIN) {	/* others made it so */
+			poll(&room, 1, -1);
+			continue;
+		}
 		if (done < 0)
 			return -errno;
 		at += done;

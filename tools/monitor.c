@@ -215,6 +215,8 @@ static int print_one(struct cw *cw, struct sources *sources, int left)
 	free(transports);
 	if (ready == -EAGAIN)
 		return check_family(cw, sources);
+	if (ready == -EPIPE)
+		return CW_FAILED;	/* as cw_flush() */
 	if (ready < 0)
 		return cw_fail(&cw->err, CW_FAILED,
 			       "cannot wait for events: %s", strerror(-ready));

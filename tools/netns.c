@@ -115,7 +115,7 @@ static bool is_there(const struct cw_netnses *all, const struct stat *st)
 /*
  * Adds the namespace at @path, unless it is there already.  What is not there
  * any more, or is no namespace (ip-netns(8) leaves plain files behind when the
- * machine goes down), is passed over.
+ * machine goes down), is passed over, and nobody is waited for (a FIFO's writer).
  */
 static int add_path(struct cw_netnses *all, const char *path, const char *name,
 		    struct cw_error *err)
@@ -129,15 +129,16 @@ static int add_path(struct cw_netnses *all, const char *path, const char *name,
 	if (!cw_file_stat(path, &st) && is_there(all, &st))
 		return CW_DONE;
 	/* Once more, because a process that ends just now is refused, too. */
-	fd = cw_file_open(path, O_RDONLY);
+	fd = cw_file_open(path, O_RDONLY | O_NONBLOCK);
 	if (fd == -EACCES)
-		fd = cw_file_open(path, O_RDONLY);
-	if (fd == -ENOENT || fd == -ESRCH)
+		fd = cw_file_open(path, O_RDONLY | O_NONBLOCK);
+	if (fd == -ENOENT || fd == -ESRCH || fd == -ENXIO || fd == -ELOOP ||
+	    fd == -ENOTDIR)
 		return CW_DONE;
 	if (fd < 0)
 		return cw_fail(err, CW_FAILED, "cannot open %s: %s%s", path,
 			       strerror(-fd),
-			       fd == -EACCES ? " (-a needs root)" : "");
+			       fd == -EACCES ? " (-a needs CAP_SYS_PTRACE)" : "");
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(fd, &st) ||
 	    is_there(all, &st)) {
 		close(fd);

@@ -258,11 +258,11 @@ int cw_reap(struct cw *cw)
 	status = cw_each_netns(cw, reap_netns, &reap);
 	for (i = 0; i < reap.n; i++)
 		add(&sum, &reap.results[i].sum);
+	if (sum.reaped && !cw->opt.dry_run)
+		cw_fail(&cw->done, CW_DONE, "%ju were reaped",
+			(uintmax_t)sum.reaped);
 	if (!status)
 		print(cw, &reap, &sum);
-	else if (sum.reaped && !cw->opt.dry_run)
-		cw_error_also(&cw->err, "; %ju were reaped",
-			      (uintmax_t)sum.reaped);
 	if (!status && !sum.matched)
 		status = CW_NOTHING;
 	if (reap.freed)

@@ -115,9 +115,14 @@ int cw_timeout(struct cw *cw)
 		cw_out_list(cw->out, "namespaces");
 	}
 	status = cw_each_netns(cw, timeout_netns, &change);
-	if (status && change.done && change.what != SHOW)
-		cw_error_also(&cw->err, "; done in %zu of %zu namespaces",
-			      change.done, cw->netns.n);
+	if (change.done && change.what != SHOW) {
+		if (status)
+			cw_fail(&cw->done, CW_DONE,
+				"done in %zu of %zu namespaces", change.done,
+				cw->netns.n);
+		else
+			cw_fail(&cw->done, CW_DONE, "it is set");
+	}
 	if (cw->opt.all_netns) {
 		cw_out_list_end(cw->out);
 		cw_out_object_end(cw->out);

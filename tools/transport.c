@@ -155,13 +155,13 @@ int cw_transport_join(struct cw_transport *transport, uint32_t group)
  * @n: how many
  * @timeout: milliseconds, -1 for ever
  *
- * Return: the number of one that has something; -EAGAIN after the timeout, or
- * another negative errno.
+ * Return: the number of one that has something; -EAGAIN after the timeout, -EPIPE
+ * if nobody reads the output any more, or another negative errno.
  */
 int cw_transport_wait(struct cw_transport * const *transports, unsigned int n,
 		      int timeout)
 {
-	struct pollfd *fds = cw_alloc(n * sizeof(*fds));
+	struct pollfd *fds = cw_alloc((n + 1) * sizeof(*fds));
 	int ready;
 	unsigned int i;
 
@@ -169,11 +169,15 @@ int cw_transport_wait(struct cw_transport * const *transports, unsigned int n,
 		fds[i].fd = mnl_socket_get_fd(transports[i]->nl);
 		fds[i].events = POLLIN;
 	}
+	fds[n].fd = STDOUT_FILENO;
+	fds[n].events = 0;	/* POLLERR: the other end of the pipe is closed */
 	do {
-		ready = poll(fds, n, timeout);
+		ready = poll(fds, n + 1, timeout);
 	} while (ready < 0 && errno == EINTR);
 	if (ready <= 0) {
 		ready = ready ? -errno : -EAGAIN;
+	} else if (fds[n].revents) {
+		ready = fds[n].revents & POLLNVAL ? -EBADF : -EPIPE;
 	} else {
 		for (i = 0; !fds[i].revents; i++)
 			;

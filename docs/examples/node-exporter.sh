@@ -14,9 +14,10 @@ dir=${1:-/var/lib/prometheus/node-exporter}
 tables=${TABLES:-/proc/net/tcp_close_wait}
 file=$dir/tcp_close_wait.prom
 
-new=$(mktemp "$dir/.tcp_close_wait.XXXXXX")
-trap 'rm -f "$new" "$file"' EXIT
+new=
+trap 'rm -f ${new:+"$new"} "$file"' EXIT
 trap 'exit 1' HUP INT TERM
+new=$(mktemp "$dir/.tcp_close_wait.XXXXXX")
 if ! [ -r "$tables/ports" ]; then
 	echo "${0##*/}: no $tables/ports: is the module tcp_close_wait loaded?" >&2
 	exit 1

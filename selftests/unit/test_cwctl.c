@@ -296,10 +296,14 @@ static void cannot_write(void)
 {
 	static const struct {
 		int error;
+		const char *command;
 		const char *text;
 	} t[] = {
-		{ ENOSPC, "cwctl: cannot write the output: No space left on device\n" },
-		{ EPIPE, "" },
+		{ ENOSPC, "timeout", "cwctl: cannot write the output: No space left on device\n" },
+		{ ENOSPC, "timeout 15m",
+		  "cwctl: cannot write the output: No space left on device; it is set\n" },
+		{ EPIPE, "timeout", "" },
+		{ EPIPE, "timeout 15m", "" },
 	};
 	unsigned int i;
 
@@ -309,7 +313,7 @@ static void cannot_write(void)
 			.write_error = t[i].error,
 		};
 
-		ktap_check(run_command(&twin, "timeout") == 1, "status");
+		ktap_check(run_command(&twin, t[i].command) == 1, "status");
 		ktap_check(!strcmp(twin.err, t[i].text), "it says %s", twin.err);
 		free(twin.out);
 		free(twin.err);
